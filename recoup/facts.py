@@ -1,0 +1,226 @@
+"""Everything a decision may rest on, read once: references to rows, amounts, dates and words of closed lists. No personal data.
+
+The graph, the gate, recheck, the executor and offline decisions (``recoup decide --facts FILE``) all take this one value.
+"""
+
+from datetime import datetime
+
+from recoup.actions import ActionName, RiskClass
+from recoup.case import CaseStatus, Hold
+from recoup.decline import Category
+from recoup.digest import digest
+from recoup.invoice import (
+    AttemptStatus,
+    BillingReason,
+    CollectionMethod,
+    CredentialSlot,
+    DeclineCodes,
+    Initiator,
+    InvoiceStatus,
+    Rail,
+)
+from recoup.record import Record
+
+
+class ConnectionFacts(Record):
+    """The link to the platform. ``capabilities`` holds ``read`` and the action names that its adapter can perform."""
+
+    name: str
+    platform: str
+    livemode: bool
+    simulated: bool
+    capabilities: tuple[str, ...]
+
+
+class AccountFacts(Record):
+    """Who owes, without saying who. ``reachable`` lists channels with an address that is not suppressed."""
+
+    id: str
+    locale: str
+    timezone: str
+    timezone_source: str
+    country: str | None
+    segment: str | None
+    plan_tier: str | None
+    reachable: tuple[str, ...]
+    suppressed: tuple[str, ...]
+    holdout: bool
+
+
+class InvoiceFacts(Record):
+    """One invoice as merged from all readings; amounts in minor units."""
+
+    id: str
+    vendor_id: str
+    status: InvoiceStatus
+    currency: str
+    total_minor: int
+    paid_minor: int
+    remaining_minor: int
+    credited_minor: int
+    refunded_minor: int
+    collection_method: CollectionMethod
+    billing_reason: BillingReason
+    subscription_vendor_id: str | None
+    next_platform_attempt_at: datetime | None
+    payment_link: bool
+    observed_at: datetime
+    read_at: datetime
+
+
+class CredentialFacts(Record):
+    """A payment method on file. ``expires`` is YYYY-MM."""
+
+    id: str
+    vendor_id: str
+    rail: Rail
+    brand: str | None
+    funding: str | None
+    country: str | None
+    expires: str | None
+    slot: CredentialSlot
+    is_usable: bool
+    changed_at: datetime
+
+
+class AttemptFacts(Record):
+    """One try to collect this case's invoice, oldest first in ``CaseFacts.attempts``."""
+
+    id: str
+    credential_id: str | None
+    status: AttemptStatus
+    amount_minor: int
+    currency: str
+    initiator: Initiator
+    customer_initiated: bool | None
+    cit_confidence: float
+    occurred_at: datetime
+    codes: DeclineCodes | None
+    reason: str | None
+    category: Category | None
+    code_known: bool
+
+
+class LedgerEntry(Record):
+    """One attempt, or one reservation of ours that stands for an attempt, on the case's credential, whichever case made it."""
+
+    id: str
+    at: datetime
+    amount_minor: int
+    currency: str
+    state: str
+    initiator: Initiator
+    customer_initiated: bool | None
+    category: Category | None
+    own_case: bool
+
+
+class ContactFacts(Record):
+    """One message to this account, in whichever case, or a reservation that stands for one."""
+
+    id: str
+    at: datetime
+    channel: str
+    case_id: str
+    step: int
+    state: str
+
+
+class CaseInfo(Record):
+    """The case itself."""
+
+    id: str
+    status: CaseStatus
+    holds: tuple[Hold, ...]
+    episode: int
+    version: int
+    opened_at: datetime
+    first_failed_at: datetime
+    grace_until: datetime | None
+    suspended: bool
+    overpaid_minor: int
+    recovered_attempt_id: str | None
+
+
+class ActionFacts(Record):
+    """One earlier action of this case, oldest first: what was proposed and what became of it. ``at`` is when its decision was made."""
+
+    id: str
+    name: ActionName
+    risk: RiskClass
+    state: str
+    step: int | None
+    channel: str | None
+    at: datetime
+
+
+class OpenInvoice(Record):
+    """Another invoice of the same account that is still owed; a message lists them all."""
+
+    id: str
+    currency: str
+    remaining_minor: int
+
+
+class CaseFacts(Record):
+    """All facts of one decision. ``attempts`` are this invoice's, ``ledger`` the credential's, ``contacts`` the account's (31 days).
+
+    ``now`` is domain time. ``credential`` is the one the platform would charge; ``backups`` are other usable ones.
+    ``overridden_rules`` are house rules that a person has lifted for this case, with a reason that the audit holds.
+    """
+
+    now: datetime
+    kill_switch: bool
+    connection: ConnectionFacts
+    account: AccountFacts
+    case: CaseInfo
+    invoice: InvoiceFacts
+    credential: CredentialFacts | None
+    backups: tuple[CredentialFacts, ...]
+    attempts: tuple[AttemptFacts, ...]
+    ledger: tuple[LedgerEntry, ...]
+    contacts: tuple[ContactFacts, ...]
+    other_open_invoices: tuple[OpenInvoice, ...]
+    actions: tuple[ActionFacts, ...]
+    overridden_rules: tuple[str, ...] = ()
+
+    @property
+    def last_failure(self) -> AttemptFacts | None:
+        """The newest failed attempt on this invoice."""
+        failed = [attempt for attempt in self.attempts if attempt.status is AttemptStatus.FAILED]
+        return failed[-1] if failed else None
+
+    @property
+    def category(self) -> Category:
+        """What the newest failure asks for; ``generic`` where nothing told."""
+        failure = self.last_failure
+        return failure.category if failure and failure.category else Category.GENERIC
+
+    @property
+    def has_open_attempt(self) -> bool:
+        """Whether an attempt is in flight or its outcome unknown: no other may start."""
+        return any(a.status in OPEN_ATTEMPT for a in self.attempts)
+
+    def row_ids(self) -> frozenset[str]:
+        """Every row that evidence may cite."""
+        single = {self.account.id, self.case.id, self.invoice.id}
+        rows = (self.backups, self.attempts, self.ledger, self.contacts, self.other_open_invoices)
+        many = {row.id for group in rows for row in group}
+        return frozenset(single | many | ({self.credential.id} if self.credential else set()))
+
+    def digest(self) -> str:
+        """SHA-256 of the facts that matter to an approval: money, standing, method, consent. Not the time and not counts that only grow."""
+        return digest(
+            {
+                "case": [self.case.id, self.case.status, sorted(self.case.holds), self.case.episode, self.case.overpaid_minor],
+                "invoice": [self.invoice.id, self.invoice.status, self.invoice.currency, self.invoice.remaining_minor],
+                "attempts": [[a.id, a.status] for a in self.attempts],
+                "credential": [self.credential.id, self.credential.is_usable] if self.credential else None,
+                "backups": sorted(b.id for b in self.backups),
+                "reachable": sorted(self.account.reachable),
+                "others": sorted([o.id, o.currency, o.remaining_minor] for o in self.other_open_invoices),
+            }
+        )
+
+
+OPEN_ATTEMPT = frozenset({AttemptStatus.PENDING, AttemptStatus.PROCESSING, AttemptStatus.UNKNOWN})

@@ -1,0 +1,149 @@
+"""What people decide about Recoup, as versioned data: modes, cohorts, house rules, thresholds. No code in it, no secrets."""
+
+import tomllib
+from datetime import time
+from decimal import Decimal
+from enum import StrEnum
+from importlib.resources import files
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from recoup.decline import Category
+from recoup.errors import Misconfigured
+from recoup.events import CancellationKind
+from recoup.record import Record
+
+
+class Mode(StrEnum):
+    """How much Recoup may do by itself. Account actions ask a person in every mode."""
+
+    SHADOW = "shadow"
+    APPROVE = "approve"
+    HYBRID = "hybrid"
+    AUTO = "auto"
+
+
+Major = Annotated[Decimal, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Match(Record):
+    """Which cases a cohort takes: every given condition holds. Amounts are major units of the invoice's currency, so ``currencies``
+    should be given with them. ``share`` takes a stable fraction of accounts."""
+
+    categories: tuple[Category, ...] | None = None
+    amount_at_least_major: Major | None = None
+    amount_under_major: Major | None = None
+    currencies: tuple[str, ...] | None = None
+    segments: tuple[str, ...] | None = None
+    plan_tiers: tuple[str, ...] | None = None
+    countries: tuple[str, ...] | None = None
+    share: Share | None = None
+
+
+class Cohort(Record):
+    """Cases treated in their own mode; the first cohort that matches wins."""
+
+    name: str
+    mode: Mode
+    match: Match
+
+
+class ContactHours(Record):
+    """When a customer may be written to, recipient-local: ``start`` included, ``end`` excluded."""
+
+    start: time
+    end: time
+
+
+class HouseRules(Record):
+    """Our own limits; a person may override one for a case, with a reason."""
+
+    messages_per_day: Annotated[int, Field(ge=0)] = 1
+    messages_per_week: Annotated[int, Field(ge=0)] = 3
+    contact_hours: ContactHours = ContactHours(start=time(8), end=time(21))
+    contact_hours_by_country: dict[str, ContactHours] = {"IN": ContactHours(start=time(9), end=time(21))}
+    hours_between_attempts: Annotated[float, Field(ge=0)] = 24
+    technical_hours_between_attempts: Annotated[float, Field(ge=0)] = 1
+    attempts_per_case: Annotated[int, Field(ge=0)] = 8
+    attempts_per_credential_30_days: Annotated[int, Field(ge=0)] = 15
+
+
+class LowRisk(Record):
+    """What ``hybrid`` runs without asking."""
+
+    categories: tuple[Category, ...] = (Category.FUNDS, Category.GENERIC, Category.TECHNICAL)
+    amount_under_major: Major = Decimal(100)
+    attempts_up_to: Annotated[int, Field(ge=0)] = 2
+    templated_messages: bool = True
+
+
+class Escalations(Record):
+    """What asks a person in every mode. Amounts in major units, per currency, else ``amount_over_major``."""
+
+    amount_over_major: Major = Decimal(1000)
+    amount_over_major_by_currency: dict[str, Major] = {"JPY": Decimal(150000), "INR": Decimal(80000)}
+    confidence_under: Share = 0.5
+    low_scores_in_a_row: Annotated[int, Field(ge=1)] = 3
+
+
+class Approvals(Record):
+    """How approvals work. ``four_eyes``: who edited an action may not approve it."""
+
+    expire_after_hours: Annotated[float, Field(gt=0)] = 72
+    four_eyes: bool = False
+
+
+class Steps(Record):
+    """The plan of an open case, in days after its first failure. ``last_day`` ends it."""
+
+    message_days: tuple[float, ...] = (0, 3, 7, 14)
+    retry_days: tuple[float, ...] = (1, 3, 7, 12)
+    suspend_day: float | None = 21
+    last_day: float = 28
+    grace_tiers: tuple[str, ...] = ("premium",)
+    grace_days: float = 7
+    after_last: str = "hand_off"
+
+
+class Freshness(Record):
+    """How old a reading may be when something is sent. Where nothing can be read, the newest event is what there is."""
+
+    reading_seconds: Annotated[float, Field(gt=0)] = 300
+
+
+class Policy(Record):
+    """One version of the policy."""
+
+    mode: Mode = Mode.APPROVE
+    cohorts: tuple[Cohort, ...] = ()
+    house: HouseRules = HouseRules()
+    low_risk: LowRisk = LowRisk()
+    escalations: Escalations = Escalations()
+    approvals: Approvals = Approvals()
+    steps: Steps = Steps()
+    freshness: Freshness = Freshness()
+    voids_debt: dict[CancellationKind, bool] = {
+        CancellationKind.IMMEDIATE: True,
+        CancellationKind.NON_PAYMENT: False,
+        CancellationKind.PERIOD_END: False,
+    }
+    holdout_share: Share = 0.0
+    agencies: tuple[str, ...] = ()
+
+
+def parse_policy(text: str) -> Policy:
+    """A policy from TOML; raises Misconfigured and names each key that is wrong."""
+    try:
+        return Policy.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as exc:
+        raise Misconfigured(f"policy is not valid TOML: {exc}") from exc
+    except ValidationError as exc:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        raise Misconfigured(f"policy is not valid: {problems}") from exc
+
+
+def default_policy_text() -> str:
+    """The policy that a new installation starts with, as TOML with comments."""
+    return files("recoup").joinpath("rules/policy.toml").read_text(encoding="utf-8")

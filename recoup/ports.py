@@ -1,0 +1,129 @@
+"""What the inner packages need of the outer ones, as protocols; graph/bootstrap.py passes the adapters in."""
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+from recoup.events import ObjectRef, Reading
+from recoup.facts import CaseFacts
+from recoup.policy import Policy
+from recoup.record import Record
+
+
+class Effect(Record):
+    """One committed action on its way out. ``key`` is the action's id: the idempotency key and the name to find it by.
+
+    ``args`` hold vendor ids already resolved (``credential_vendor_id``, ``attempt_vendor_key``) beside the action's own arguments.
+    """
+
+    key: str
+    name: str
+    invoice_vendor_id: str
+    subscription_vendor_id: str | None
+    account_vendor_id: str
+    args: dict[str, object]
+
+
+class EffectResult(Record):
+    """What the other side answered. ``refused``: it was understood and declined to do it (a declined card is ``done``: an attempt was
+    made, and the next reading tells its outcome). ``detail`` is safe to show and to audit: no personal data."""
+
+    state: Literal["done", "refused"]
+    detail: str
+    vendor_ref: str | None = None
+
+
+class Found(Record):
+    """The effect exists on the other side."""
+
+    result: EffectResult
+
+
+class Absent(Record):
+    """The effect surely does not exist there, and its key still protects a repetition."""
+
+
+class Indeterminate(Record):
+    """Nobody can tell; a person must."""
+
+    why: str
+
+
+EffectLookup = Found | Absent | Indeterminate
+
+
+class BillingPlatform(Protocol):
+    """A billing platform, reached over HTTP. Raises BillingUnavailable (surely nothing happened) or OutcomeUnknown (it may have)."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """``read`` and the names of the actions that ``perform`` can do."""
+        ...
+
+    @property
+    def key_valid_seconds(self) -> float:
+        """How long the platform remembers an idempotency key."""
+        ...
+
+    async def read_invoice(self, invoice_vendor_id: str) -> Reading:
+        """The invoice as it stands now, with account, attempts and credentials, complete."""
+        ...
+
+    async def fetch(self, ref: ObjectRef) -> Reading:
+        """The object that a thin event points at; raises NotFetchable where this platform cannot be read."""
+        ...
+
+    async def perform(self, effect: Effect) -> EffectResult:
+        """Do it once: the same ``effect.key`` never has a second effect while the key is valid."""
+        ...
+
+    async def find_effect(self, effect: Effect) -> EffectLookup:
+        """Whether it happened. Reads only."""
+        ...
+
+
+class OutgoingMessage(Record):
+    """A rendered message. Personal data: never logged, never in a job's arguments."""
+
+    action_id: str
+    channel: str
+    to: str
+    subject: str
+    body: str
+    locale: str
+
+
+class Messenger(Protocol):
+    """Sends messages on one or more channels. Raises MessagingUnavailable (surely not accepted) or OutcomeUnknown."""
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels it can send on."""
+        ...
+
+    async def send(self, message: OutgoingMessage) -> EffectResult:
+        """Hand it over; ``Message-ID`` comes from the action's id."""
+        ...
+
+    async def find(self, action_id: str) -> EffectLookup:
+        """Whether the message was accepted. Reads only."""
+        ...
+
+
+class FactsSource(Protocol):
+    """Reads the facts of a case in one consistent snapshot of the database."""
+
+    async def load(self, case_id: str, now: datetime) -> CaseFacts:
+        """All facts; raises NotFound."""
+        ...
+
+
+class PolicySource(Protocol):
+    """Gives the policy in force, and old versions for the decisions that rested on them."""
+
+    async def current(self) -> tuple[int, Policy]:
+        """(version, policy) in force."""
+        ...
+
+    async def version(self, number: int) -> Policy:
+        """One version; raises NotFound."""
+        ...
