@@ -75,7 +75,7 @@ class Database:
             open=False,
             timeout=POOL_WAIT_SECONDS,
             # Autocommit, so that one statement is one round trip; transactions are opened explicitly below.
-            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 3},
+            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 3, "options": "-c timezone=UTC"},
         )
 
     async def open(self) -> None:
