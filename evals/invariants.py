@@ -1,0 +1,68 @@
+"""The ten invariants of ARCHITECTURE, asked of the whole database and of the other sides' own ledgers. Reads only; safe in production."""
+
+from dataclasses import dataclass
+
+from evals.checks.audit import audit_covers_every_change
+from evals.checks.contact import timers_and_hours_hold
+from evals.checks.decisions import account_actions_were_approved, actions_stay_within_policy
+from evals.checks.effects import nothing_starts_after_the_end, one_effect_per_action
+from evals.checks.intake import events_end_once
+from evals.checks.money import money_matches_the_platform
+from evals.checks.network import network_rules_hold
+from evals.checks.privacy import no_card_or_personal_data
+from evals.findings import Check, Result, Scope
+from evals.ledgers import MailLedger, PlatformLedger
+from memory.database import Database
+from recoup.clock import wall_now
+
+PATIENCE_SECONDS = 900.0
+
+# In the order of ARCHITECTURE's list of invariants.
+INVARIANTS: dict[str, Check] = {
+    "events_end_once": events_end_once,
+    "nothing_starts_after_the_end": nothing_starts_after_the_end,
+    "one_effect_per_action": one_effect_per_action,
+    "account_actions_were_approved": account_actions_were_approved,
+    "network_rules_hold": network_rules_hold,
+    "audit_covers_every_change": audit_covers_every_change,
+    "timers_and_hours_hold": timers_and_hours_hold,
+    "money_matches_the_platform": money_matches_the_platform,
+    "actions_stay_within_policy": actions_stay_within_policy,
+    "no_card_or_personal_data": no_card_or_personal_data,
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All invariants: how many rows each examined, and what it found."""
+
+    results: dict[str, Result]
+
+    @property
+    def violations(self) -> dict[str, int]:
+        """Number of violations per invariant."""
+        return {name: len(result.findings) for name, result in self.results.items()}
+
+    @property
+    def examined(self) -> dict[str, int]:
+        """Number of rows looked at per invariant."""
+        return {name: result.examined for name, result in self.results.items()}
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        return not any(self.violations.values())
+
+
+async def check(
+    database: Database, platforms: dict[str, PlatformLedger], mail: MailLedger | None, *, patience_seconds: float = PATIENCE_SECONDS
+) -> Report:
+    """Runs every invariant. ``platforms``: a ledger per connection that has one. ``patience_seconds``: how long an event, a due timer or a
+    difference from the platform may stand before it counts; 0 says that all work is done."""
+    results: dict[str, Result] = {}
+    async with database.read() as session:
+        scope = Scope(session, platforms, mail, wall_now(), patience_seconds)
+        for name, invariant in INVARIANTS.items():
+            results[name] = Result()
+            await invariant(scope, results[name])
+    return Report(results)
