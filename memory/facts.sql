@@ -38,7 +38,8 @@ siblings AS (
     WHERE i.remaining_minor > 0 AND EXISTS (SELECT 1 FROM cases c WHERE c.invoice_id = i.id AND c.status = 'open')
 ),
 earlier AS (
-    SELECT x.id, x.name, x.risk, x.state, (x.args ->> 'step')::int AS step, x.args ->> 'channel' AS channel, x.created_at AS at, x.position
+    SELECT x.id, x.name, x.risk, x.state, (x.args ->> 'step')::int AS step, x.args ->> 'channel' AS channel, x.created_at AS at, x.position,
+           x.args ->> 'template' AS template, x.args ->> 'queue' AS queue
     FROM actions x WHERE x.case_id = %(case_id)s AND x.id IS DISTINCT FROM %(excluding_action)s
 )
 SELECT jsonb_build_object(

@@ -152,6 +152,8 @@ class ActionFacts(Record):
     step: int | None
     channel: str | None
     at: datetime
+    template: str | None = None
+    queue: str | None = None
 
 
 class OpenInvoice(Record):

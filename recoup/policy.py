@@ -96,10 +96,12 @@ class Approvals(Record):
 
 
 class Steps(Record):
-    """The plan of an open case, in days after its first failure. ``last_day`` ends it."""
+    """The plan of an open case, in days after its first failure. ``last_day`` ends it. ``technical_retry_hours`` count from the
+    newest of as many technical failures in a row; after them ``retry_days`` holds again."""
 
     message_days: tuple[float, ...] = (0, 3, 7, 14)
     retry_days: tuple[float, ...] = (1, 3, 7, 12)
+    technical_retry_hours: tuple[float, ...] = (1, 6, 24)
     suspend_day: float | None = 21
     last_day: float = 28
     grace_tiers: tuple[str, ...] = ("premium",)
