@@ -32,7 +32,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a check may look at. ``wall``: the machine's time when the checks began; ``patience_seconds``: how long things may be on their way."""
+    """What a check may look at. ``wall``: the machine's time at the start; ``patience_seconds``: how long things may be on their way."""
 
     session: Read
     platforms: dict[str, PlatformLedger]

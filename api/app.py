@@ -1,0 +1,29 @@
+"""The HTTP application: routers put together over one set of services."""
+
+from fastapi import FastAPI
+from graph.bootstrap import Services
+
+from api import health, problems, webhooks
+from api.routes import actions, approvals, audit, cases, control, decisions, events, keys, messages, policy, tasks, timers
+
+API_PREFIX = "/api/v1"
+RESOURCES = (cases, decisions, approvals, actions, messages, timers, tasks, events, audit, policy, keys, control)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over services that the caller has opened and will close."""
+    app = FastAPI(
+        title="Recoup",
+        version="1",
+        description="Recovers failed subscription payments. Webhooks come in at /webhooks/{connection}; people and programs use /api/v1.",
+        openapi_url=f"{API_PREFIX}/openapi.json",
+        docs_url=f"{API_PREFIX}/docs",
+        redoc_url=None,
+    )
+    app.state.services = services
+    problems.install(app)
+    app.include_router(webhooks.router)
+    app.include_router(health.router)
+    for resource in RESOURCES:
+        app.include_router(resource.router, prefix=API_PREFIX)
+    return app
