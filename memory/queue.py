@@ -1,0 +1,29 @@
+"""Jobs are wake-up calls: a row id that says "look now". The rows hold the truth, so a lost or repeated call loses nothing."""
+
+from typing import Literal
+
+from procrastinate import App, PsycopgConnector
+
+from memory.database import Write
+
+JobName = Literal["intake", "decide", "resume", "execute"]
+JOBS: tuple[JobName, ...] = ("intake", "decide", "resume", "execute")
+
+
+async def wake(tx: Write, job: JobName, row_id: str) -> None:
+    """Asks a worker to look at the row once this transaction has committed.
+
+    A job that is still to do is kept instead of doubled: the upsert locks it, so no worker takes it before our commit and it
+    surely sees what we wrote. Jobs carry no ``lock``: a job with one would block all later jobs that share it.
+    """
+    await tx.run(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args)"
+        " VALUES (%(job)s, %(job)s, %(once)s, jsonb_build_object('row_id', %(row)s::text))"
+        " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET priority = procrastinate_jobs.priority",
+        {"job": job, "once": f"{job}:{row_id}", "row": row_id},
+    )
+
+
+def make_app(url: str, *, max_size: int = 10) -> App:
+    """A procrastinate application on its own small pool; open it with ``async with app.open_async()``."""
+    return App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=max_size))
