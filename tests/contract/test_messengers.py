@@ -1,0 +1,222 @@
+"""What every messenger must do, shown for the Maildir and for SMTP against a mail server that can also misbehave."""
+
+import asyncio
+import email
+import email.policy
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import cast
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from recoup.errors import Defect, MessagingUnavailable, Misconfigured, OutcomeUnknown
+from recoup.ids import new_id
+from recoup.ports import Absent, Found, Indeterminate, Messenger, OutgoingMessage
+from tools.messaging.maildir import MaildirMessenger
+from tools.messaging.smtp import SmtpMessenger
+
+SENDER = "billing@shop.example"
+
+
+@dataclass
+class MailServer:
+    """A loopback mail server. ``behaviour`` names the one thing it does wrong; ``accepted`` is its ledger."""
+
+    behaviour: str = "good"
+    accepted: list[bytes] = field(default_factory=list[bytes])
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+        match self.behaviour:
+            case "reject recipient":
+                return "550 5.1.1 no such mailbox"
+            case "put recipient off":
+                return "450 4.2.0 try later"
+            case "drop at RCPT":
+                cast("asyncio.Transport", server.transport).abort()
+            case _:
+                pass
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        match self.behaviour:
+            case "reject text":
+                return "554 5.7.1 no"
+            case "put text off":
+                return "451 4.3.0 try later"
+            case "slow":
+                await asyncio.sleep(0.6)
+            case _:
+                pass
+        self.accepted.append(cast("bytes", envelope.content))
+        if self.behaviour == "drop after DATA":
+            cast("asyncio.Transport", server.transport).abort()
+        return "250 OK"
+
+
+class DroppingSmtp(SMTP):
+    """Can hang up when it hears DATA, before it says go ahead."""
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if cast("MailServer", self.event_handler).behaviour == "drop at DATA":
+            cast("asyncio.Transport", self.transport).abort()
+            return
+        await cast("Callable[[str], Awaitable[None]]", super().smtp_DATA)(arg)
+
+
+@asynccontextmanager
+async def serving(handler: MailServer) -> AsyncGenerator[str]:
+    server = await asyncio.get_running_loop().create_server(lambda: DroppingSmtp(handler, hostname="mail.example"), "127.0.0.1", 0)
+    async with server:
+        yield f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A messenger and a way to see what the other side holds."""
+
+    messenger: Messenger
+    ledger: Callable[[], list[EmailMessage]]
+
+
+def parsed(texts: list[bytes]) -> list[EmailMessage]:
+    return [email.message_from_bytes(text, policy=email.policy.default) for text in texts]
+
+
+@pytest.fixture(params=["maildir", "smtp"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Bench]:
+    if request.param == "maildir":
+        root = tmp_path / "mail"
+        yield Bench(MaildirMessenger(root, SENDER), lambda: parsed([file.read_bytes() for file in sorted(root.glob("new/*"))]))
+        return
+    server = MailServer()
+    async with serving(server) as url:
+        yield Bench(SmtpMessenger(url, SENDER), lambda: parsed(server.accepted))
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def a_message(action_id: str | None = None, **changes: str) -> OutgoingMessage:
+    given = {"to": "ada@customer.example", "subject": "Your payment", "body": "Dear Ada,\n.hidden dot\nSchöne Grüße\n"} | changes
+    return OutgoingMessage.model_validate({"action_id": action_id or new_id("action"), "channel": "email", "locale": "en"} | given)
+
+
+async def test_a_message_arrives_whole_and_is_named_after_its_action(bench: Bench) -> None:
+    message = a_message()
+    result = await bench.messenger.send(message)
+    assert (result.state, result.vendor_ref) == ("done", message.action_id)
+    [mail] = bench.ledger()
+    assert mail["Message-ID"] == f"<{message.action_id}@recoup.shop.example>"
+    assert (mail["From"], mail["To"], mail["Subject"]) == (SENDER, "ada@customer.example", "Your payment")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Date"].datetime is not None
+    assert mail.get_content().replace("\r\n", "\n") == message.body
+
+
+async def test_a_header_cannot_be_injected_through_the_subject(bench: Bench) -> None:
+    await bench.messenger.send(a_message(subject="Hello\r\nBcc: all@customer.example\r\n\r\nboo"))
+    [mail] = bench.ledger()
+    assert mail["Bcc"] is None
+    assert mail["Subject"].startswith("Hello")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b.example\r\nBcc: c@d.example",
+        "a@b.example, c@d.example",
+        "no address",
+        "ada@",
+        "@b.example",
+        "ädä@b.example",
+        "Ada <a@b.example>",
+    ],
+)
+async def test_what_is_not_one_plain_address_is_refused_and_not_repeated(bench: Bench, address: str) -> None:
+    result = await bench.messenger.send(a_message(to=address))
+    assert result.state == "refused"
+    assert address not in result.detail
+    assert bench.ledger() == []
+
+
+async def test_an_international_domain_is_written_to_in_its_ascii_form(bench: Bench) -> None:
+    await bench.messenger.send(a_message(to="ada@bücher.example"))
+    assert bench.ledger()[0]["To"] == "ada@xn--bcher-kva.example"
+
+
+async def test_an_id_that_is_a_path_is_a_defect(bench: Bench) -> None:
+    with pytest.raises(Defect):
+        await bench.messenger.send(a_message("../../etc/passwd"))
+
+
+async def test_it_sends_on_email_only(bench: Bench) -> None:
+    assert bench.messenger.channels == {"email"}
+
+
+async def test_the_maildir_takes_an_action_once(tmp_path: Path) -> None:
+    messenger, message = MaildirMessenger(tmp_path, SENDER), a_message()
+    await asyncio.gather(*(messenger.send(message) for _ in range(8)))
+    assert files_in(tmp_path / "new") == [message.action_id]
+    assert files_in(tmp_path / "tmp") == []
+
+
+async def test_the_maildir_tells_what_was_delivered_even_after_a_reader_moved_it(tmp_path: Path) -> None:
+    messenger, message = MaildirMessenger(tmp_path, SENDER), a_message()
+    assert await messenger.find(message.action_id) == Absent()
+    await messenger.send(message)
+    assert isinstance(await messenger.find(message.action_id), Found)
+    (tmp_path / "new" / message.action_id).rename(tmp_path / "cur" / f"{message.action_id}:2,S")
+    assert isinstance(await messenger.find(message.action_id), Found)
+    await messenger.send(message)
+    assert files_in(tmp_path / "new") == []
+
+
+async def test_a_folder_that_cannot_be_written_is_surely_not_sent(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("a file where the folder should be")
+    with pytest.raises(MessagingUnavailable):
+        await MaildirMessenger(tmp_path / "mail", SENDER).send(a_message())
+
+
+@pytest.mark.parametrize("behaviour", ["put recipient off", "drop at RCPT", "drop at DATA", "put text off"])
+async def test_what_the_server_surely_did_not_take_may_be_sent_again(behaviour: str) -> None:
+    server = MailServer(behaviour)
+    async with serving(server) as url:
+        with pytest.raises(MessagingUnavailable):
+            await SmtpMessenger(url, SENDER).send(a_message())
+    assert server.accepted == []
+
+
+@pytest.mark.parametrize("behaviour", ["reject recipient", "reject text"])
+async def test_what_the_server_will_never_take_is_refused(behaviour: str) -> None:
+    server = MailServer(behaviour)
+    async with serving(server) as url:
+        result = await SmtpMessenger(url, SENDER).send(a_message())
+    assert result.state == "refused"
+    assert "customer.example" not in result.detail
+
+
+@pytest.mark.parametrize("behaviour", ["drop after DATA", "slow"])
+async def test_an_answer_lost_after_the_text_is_unknown_and_cannot_be_looked_up(behaviour: str) -> None:
+    server, message = MailServer(behaviour), a_message()
+    async with serving(server) as url:
+        messenger = SmtpMessenger(url, SENDER, delivery_seconds=0.1)
+        with pytest.raises(OutcomeUnknown):
+            await messenger.send(message)
+        assert isinstance(await messenger.find(message.action_id), Indeterminate)
+
+
+async def test_no_server_at_all_is_surely_not_sent(unused_tcp_port: int) -> None:
+    with pytest.raises(MessagingUnavailable):
+        await SmtpMessenger(f"smtp://127.0.0.1:{unused_tcp_port}", SENDER).send(a_message())
+
+
+@pytest.mark.parametrize("url", ["http://mail.example", "smtp://", "mail.example:25"])
+def test_a_url_that_names_no_mail_server_is_misconfigured(url: str) -> None:
+    with pytest.raises(Misconfigured, match="RECOUP_SMTP_URL"):
+        SmtpMessenger(url, SENDER)
