@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from memory import audit
 from recoup.errors import DatabaseUnavailable
 from recoup.record import Record
 
@@ -49,7 +50,11 @@ class Read:
 
 
 class Write(Read):
-    """One transaction. Everything in it commits together, or nothing does."""
+    """One transaction. Everything in it commits together, or nothing does. ``journal`` holds its audit entries until just before that."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        super().__init__(connection)
+        self.journal: list[audit.Entry] = []
 
     async def run(self, sql: LiteralString, params: Params = None) -> int:
         """Executes and gives the number of rows touched."""
@@ -102,7 +107,9 @@ class Database:
         """
         with _translated():
             async with self.pool.connection() as connection, connection.transaction():
-                yield Write(connection)
+                tx = Write(connection)
+                yield tx
+                await audit.write(tx, tx.journal)
 
 
 class _translated:  # noqa: N801 - reads as a phrase: with _translated()
