@@ -16,12 +16,13 @@ own_attempts AS (
 ),
 ledger AS (
     SELECT a.id, a.occurred_at AS at, coalesce(a.amount_minor, 0) AS amount_minor, coalesce(a.currency, s.invoice_snapshot ->> 'currency') AS currency,
-           a.status AS state, a.initiator, a.customer_initiated, a.category, a.invoice_id = s.invoice_id AS own_case
-    FROM attempts a JOIN methods m ON m.rank = 1 AND a.ledger_key = m.ledger_key CROSS JOIN subject s
-    WHERE a.occurred_at > %(now)s - interval '190 days'
+           a.status AS state, a.initiator, a.customer_initiated, a.category, a.invoice_id = s.invoice_id AS own_case, m.id AS credential_id
+    FROM attempts a JOIN methods m ON a.ledger_key = m.ledger_key CROSS JOIN subject s
+    -- The longest window of a cap is 180 days; an answer that forbids for good never grows old.
+    WHERE a.occurred_at > %(now)s - interval '190 days' OR a.category IN ('never', 'mandate_stopped')
     UNION ALL
-    SELECT v.id, v.at, v.amount_minor, v.currency, v.state, 'recoup', false, NULL, v.case_id = s.id
-    FROM reservations v JOIN methods m ON m.rank = 1 AND v.scope = m.ledger_key CROSS JOIN subject s
+    SELECT v.id, v.at, v.amount_minor, v.currency, v.state, 'recoup', false, NULL, v.case_id = s.id, m.id
+    FROM reservations v JOIN methods m ON v.scope = m.ledger_key CROSS JOIN subject s
     WHERE v.kind = 'attempt' AND v.state <> 'released' AND v.action_id IS DISTINCT FROM %(excluding_action)s
       AND v.at > %(now)s - interval '190 days'
       AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.action_id = v.action_id)
@@ -38,7 +39,7 @@ siblings AS (
     WHERE i.remaining_minor > 0 AND EXISTS (SELECT 1 FROM cases c WHERE c.invoice_id = i.id AND c.status = 'open')
 ),
 earlier AS (
-    SELECT x.id, x.name, x.risk, x.state, (x.args ->> 'step')::int AS step, x.args ->> 'channel' AS channel, x.created_at AS at, x.position,
+    SELECT x.id, x.name, x.risk, x.state, (x.args ->> 'step')::int AS step, x.args ->> 'channel' AS channel, x.confidence, x.created_at AS at, x.position,
            x.args ->> 'template' AS template, x.args ->> 'queue' AS queue
     FROM actions x WHERE x.case_id = %(case_id)s AND x.id IS DISTINCT FROM %(excluding_action)s
 )
@@ -64,7 +65,7 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
             'id', m.id, 'vendor_id', m.vendor_id, 'rail', m.snapshot ->> 'rail', 'brand', m.snapshot ->> 'brand', 'funding', m.snapshot ->> 'funding',
             'country', m.snapshot ->> 'country', 'expires', m.snapshot ->> 'expires', 'slot', m.slot, 'is_usable', m.is_usable,
-            'changed_at', m.changed_at) ORDER BY m.rank) FROM methods m), '[]'),
+            'changed_at', m.changed_at, 'has_fingerprint', m.snapshot ->> 'fingerprint' IS NOT NULL) ORDER BY m.rank) FROM methods m), '[]'),
     'attempts', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
             'id', o.id, 'credential_id', o.credential_id, 'status', o.status, 'amount_minor', coalesce(o.amount_minor, 0),

@@ -194,6 +194,9 @@ SPECIFICATION: dict[ActionName, tuple[RiskClass, type[Record]]] = {
 
 MOVES_MONEY = frozenset({ActionName.RETRY_PAYMENT, ActionName.USE_BACKUP_METHOD})
 
+# The one message that a closed case still sends: it says that all is paid, and asks for nothing.
+RECEIPT_TEMPLATE = "receipt"
+
 
 class Action(Record):
     """One effect on one case: a name of the closed set and its checked arguments, as JSON."""
@@ -205,6 +208,11 @@ class Action(Record):
     def risk(self) -> RiskClass:
         """The class that the gate judges it by."""
         return SPECIFICATION[self.name][0]
+
+    @property
+    def is_receipt(self) -> bool:
+        """Whether it only tells the customer that all is paid."""
+        return self.name is ActionName.SEND_MESSAGE and self.args.get("template") == RECEIPT_TEMPLATE
 
 
 def make_action(name: ActionName, args: Record) -> Action:

@@ -69,7 +69,8 @@ class InvoiceFacts(Record):
 
 
 class CredentialFacts(Record):
-    """A payment method on file. ``expires`` is YYYY-MM."""
+    """A payment method on file. ``expires`` is YYYY-MM. ``changed_at``: when its data last changed after we had first seen it; declines
+    before it were about other data. ``has_fingerprint``: its ledger follows the number itself and not the platform's id for it."""
 
     id: str
     vendor_id: str
@@ -81,6 +82,7 @@ class CredentialFacts(Record):
     slot: CredentialSlot
     is_usable: bool
     changed_at: datetime
+    has_fingerprint: bool = False
 
 
 class AttemptFacts(Record):
@@ -102,7 +104,9 @@ class AttemptFacts(Record):
 
 
 class LedgerEntry(Record):
-    """One attempt, or one reservation of ours that stands for an attempt, on the case's credential, whichever case made it."""
+    """One attempt, or one reservation of ours that stands for an attempt, on a credential, whichever case made it.
+
+    ``credential_id`` names the account's credential concerned; None means the case's own (``CaseFacts.credential``)."""
 
     id: str
     at: datetime
@@ -113,6 +117,7 @@ class LedgerEntry(Record):
     customer_initiated: bool | None
     category: Category | None
     own_case: bool
+    credential_id: str | None = None
 
 
 class ContactFacts(Record):
@@ -154,6 +159,7 @@ class ActionFacts(Record):
     at: datetime
     template: str | None = None
     queue: str | None = None
+    confidence: float = 1.0
 
 
 class OpenInvoice(Record):
@@ -165,7 +171,7 @@ class OpenInvoice(Record):
 
 
 class CaseFacts(Record):
-    """All facts of one decision. ``attempts`` are this invoice's, ``ledger`` the credential's, ``contacts`` the account's (31 days).
+    """All facts of one decision. ``attempts`` are this invoice's, ``ledger`` is of all its credentials (see ``ledger_of``), ``contacts`` the account's (31 days).
 
     ``now`` is domain time. ``credential`` is the one the platform would charge; ``backups`` are other usable ones.
     ``overridden_rules`` are house rules that a person has lifted for this case, with a reason that the audit holds.
@@ -202,6 +208,11 @@ class CaseFacts(Record):
     def has_open_attempt(self) -> bool:
         """Whether an attempt is in flight or its outcome unknown: no other may start."""
         return any(a.status in OPEN_ATTEMPT for a in self.attempts)
+
+    def ledger_of(self, credential_id: str) -> tuple[LedgerEntry, ...]:
+        """Everybody's attempts on one of the account's credentials."""
+        own = self.credential.id if self.credential else None
+        return tuple(entry for entry in self.ledger if (entry.credential_id or own) == credential_id)
 
     def row_ids(self) -> frozenset[str]:
         """Every row that evidence may cite."""
