@@ -171,7 +171,8 @@ class OpenInvoice(Record):
 
 
 class CaseFacts(Record):
-    """All facts of one decision. ``attempts`` are this invoice's, ``ledger`` is of all its credentials (see ``ledger_of``), ``contacts`` the account's (31 days).
+    """All facts of one decision. ``attempts`` are this invoice's, ``ledger`` the account's credentials' (see ``ledger_of``),
+    ``contacts`` the account's (31 days).
 
     ``now`` is domain time. ``credential`` is the one the platform would charge; ``backups`` are other usable ones.
     ``overridden_rules`` are house rules that a person has lifted for this case, with a reason that the audit holds.
