@@ -53,13 +53,18 @@ class CaseState(Record):
 
 
 class DebtState(Record):
-    """What the lifecycle needs of the merged invoice. ``is_dunnable``: charged automatically, not a first payment, not manual."""
+    """What the lifecycle needs of the merged invoice and its attempts; recoup/debt.py makes it.
+
+    ``is_dunnable``: charged automatically, not a first payment, not manual. ``is_owed``: open, with a known amount remaining, and not
+    given up by a cancellation. ``remaining_minor`` counts money that a reversal took back, whatever the platform's status says.
+    """
 
     is_dunnable: bool
     is_owed: bool
     remaining_minor: int
     has_failed_attempt: bool
     has_processing_attempt: bool
+    paid_minor: int = 0
     is_void: bool = False
     is_uncollectible: bool = False
     overpaid_minor: int = 0
@@ -136,3 +141,183 @@ class Case(Record):
     closed_at: datetime | None
     attribution: Attribution | None
     simulated: bool
+
+
+class Move(Record):
+    """What a fact does to an open case that it does not end."""
+
+    reason: str
+    decide: bool = False
+    void_pending: bool = False
+
+
+FAILURES = frozenset({FactKind.ATTEMPT_FAILED, FactKind.ACTION_REQUIRED})
+MONEY_MOVED = frozenset({FactKind.ATTEMPT_SUCCEEDED, FactKind.INVOICE_CHANGED})
+PEOPLE_HOLD = frozenset({FactKind.HOLD_PLACED, FactKind.HOLD_RELEASED})
+
+ENDS = {
+    FactKind.TIME_OVER: (CaseStatus.EXPIRED, "the last day of the plan has passed"),
+    FactKind.WRITTEN_OFF: (CaseStatus.WRITTEN_OFF, "the debt was written off"),
+    FactKind.HANDED_OFF: (CaseStatus.HANDED_OFF, "people have taken the case over"),
+}
+
+MOVES = {
+    FactKind.ATTEMPT_FAILED: Move(reason="another attempt failed", decide=True),
+    FactKind.ACTION_REQUIRED: Move(reason="the customer must authenticate", decide=True),
+    FactKind.ATTEMPT_PROCESSING: Move(reason="an attempt is in flight: its outcome comes first", void_pending=True),
+    FactKind.ATTEMPT_SUCCEEDED: Move(reason="a part was paid; the rest is still owed", decide=True, void_pending=True),
+    FactKind.INVOICE_CHANGED: Move(reason="what is owed has changed", decide=True, void_pending=True),
+    FactKind.METHOD_UPDATED: Move(reason="the customer has a new payment method", decide=True, void_pending=True),
+    FactKind.SUBSCRIPTION_CANCELLED: Move(reason="the subscription ended; policy leaves the debt owed", decide=True, void_pending=True),
+    FactKind.ATTEMPT_REVERSED: Move(reason="money went back", decide=True, void_pending=True),
+    FactKind.DISPUTE_OPENED: Move(reason="the customer disputes a payment", decide=True, void_pending=True),
+    FactKind.DISPUTE_CLOSED: Move(reason="a dispute was closed", decide=True, void_pending=True),
+    FactKind.HOLD_PLACED: Move(reason="a hold was placed", void_pending=True),
+    FactKind.HOLD_RELEASED: Move(reason="a hold was released", decide=True),
+}
+
+
+def next_state(case: CaseState | None, debt: DebtState, fact: Fact) -> Transition:
+    """What ``fact`` does to the newest episode of an invoice that now stands at ``debt``. Pure; tests/unit/test_lifecycle.py reads
+    it out case by case."""
+    if case is None:
+        return _before_any_case(debt, fact)
+    if case.status is CaseStatus.OPEN:
+        return _while_open(case, debt, fact)
+    return _after_the_end(case, debt, fact)
+
+
+def _before_any_case(debt: DebtState, fact: Fact) -> Transition:
+    if not debt.is_dunnable:
+        return _no_case("this invoice is not dunned: sent, manual or a first payment")
+    if not debt.is_owed:
+        return _no_case("nothing is owed")
+    if _is_reversal(fact):
+        return _opened(1, {Hold.REVERSAL}, "the payment went back")
+    if not (debt.has_failed_attempt or fact.kind in FAILURES):
+        return _no_case("no attempt has failed")
+    holds = {Hold.DISPUTE} if fact.kind is FactKind.DISPUTE_OPENED else set[Hold]()
+    return _opened(1, holds, "an attempt failed", decide=not debt.has_processing_attempt)
+
+
+def _while_open(case: CaseState, debt: DebtState, fact: Fact) -> Transition:
+    if debt.is_void:
+        return _ended(case, CaseStatus.CANCELLED, "the invoice was voided")
+    if debt.remaining_minor <= 0:
+        return _recovered(case, CaseStatus.RECOVERED, debt, fact)
+    if debt.is_uncollectible:
+        return _ended(case, CaseStatus.WRITTEN_OFF, "the platform gave the invoice up as uncollectible")
+    if fact.kind is FactKind.SUBSCRIPTION_CANCELLED and fact.cancellation_voids_debt:
+        return _ended(case, CaseStatus.CANCELLED, "the subscription was cancelled and with it the debt")
+    if fact.kind in ENDS:
+        return _ended(case, *ENDS[fact.kind])
+    if fact.kind not in MOVES:
+        return _recorded(case, f"{fact.kind} changes nothing while money is owed")
+    return _moved(case, debt, fact, MOVES[fact.kind])
+
+
+def _moved(case: CaseState, debt: DebtState, fact: Fact, move: Move) -> Transition:
+    holds = _holds_after(case.holds, fact)
+    if holds == case.holds and fact.kind in PEOPLE_HOLD | {FactKind.DISPUTE_OPENED, FactKind.DISPUTE_CLOSED}:
+        return _recorded(case, f"{move.reason}, which changes no hold")
+    newly_held = not holds <= case.holds
+    # A held case may only prepare its file for people: once when the hold comes, and not again before it is released.
+    may_act = not holds and not debt.has_processing_attempt
+    return Transition(
+        kind="changed",
+        status=CaseStatus.OPEN,
+        episode=case.episode,
+        holds=holds,
+        decide=move.decide and (newly_held or may_act),
+        void_pending=move.void_pending,
+        reason=move.reason,
+    )
+
+
+def _after_the_end(case: CaseState, debt: DebtState, fact: Fact) -> Transition:
+    if case.status in SETTLED:
+        return _after_settlement(case, debt, fact)
+    if fact.kind in MONEY_MOVED and debt.remaining_minor <= 0 < debt.paid_minor and not debt.is_void:
+        return _recovered(case, CaseStatus.RECOVERED_LATE, debt, fact)
+    return _recorded(case, f"{fact.kind} after the end is only recorded")
+
+
+def _after_settlement(case: CaseState, debt: DebtState, fact: Fact) -> Transition:
+    if _is_reversal(fact):
+        took_the_winner = fact.attempt_key is not None and fact.attempt_key == case.winning_attempt_key
+        if took_the_winner or debt.remaining_minor > 0:
+            return _opened(case.episode + 1, {Hold.REVERSAL}, "the payment that settled it went back")
+        return _recorded(case, "another attempt went back; what settled it stands")
+    if fact.kind not in MONEY_MOVED:
+        return _recorded(case, f"{fact.kind} after settlement is only recorded")
+    names_winner = case.winning_attempt_key is None and fact.kind is FactKind.ATTEMPT_SUCCEEDED
+    return Transition(
+        kind="changed" if debt.overpaid_minor > 0 else "recorded",
+        status=case.status,
+        episode=case.episode,
+        holds=case.holds,
+        decide=debt.overpaid_minor > 0,
+        winning_attempt_key=fact.attempt_key if names_winner else case.winning_attempt_key,
+        attribution=fact.attribution if names_winner else None,
+        reason="more was paid than was owed" if debt.overpaid_minor > 0 else "it was settled before",
+    )
+
+
+def _recovered(case: CaseState, status: CaseStatus, debt: DebtState, fact: Fact) -> Transition:
+    return Transition(
+        kind="ended",
+        status=status,
+        episode=case.episode,
+        holds=frozenset(),
+        ends=True,
+        # A credit alone is no payment to thank for.
+        receipt=debt.paid_minor > 0,
+        decide=debt.overpaid_minor > 0,
+        winning_attempt_key=fact.attempt_key,
+        attribution=fact.attribution or Attribution.OUT_OF_BAND,
+        reason="nothing remains",
+    )
+
+
+def _ended(case: CaseState, status: CaseStatus, reason: str) -> Transition:
+    return Transition(kind="ended", status=status, episode=case.episode, holds=frozenset(), ends=True, reason=reason)
+
+
+def _opened(episode: int, holds: set[Hold], reason: str, *, decide: bool = True) -> Transition:
+    return Transition(
+        kind="opened", status=CaseStatus.OPEN, episode=episode, holds=frozenset(holds), opens=True, decide=decide, reason=reason
+    )
+
+
+def _recorded(case: CaseState, reason: str) -> Transition:
+    return Transition(
+        kind="recorded",
+        status=case.status,
+        episode=case.episode,
+        holds=case.holds,
+        winning_attempt_key=case.winning_attempt_key,
+        reason=reason,
+    )
+
+
+def _no_case(reason: str) -> Transition:
+    return Transition(kind="none", status=None, episode=0, holds=frozenset(), reason=reason)
+
+
+def _is_reversal(fact: Fact) -> bool:
+    lost = fact.kind is FactKind.DISPUTE_CLOSED and fact.dispute_won is False
+    return lost or fact.kind is FactKind.ATTEMPT_REVERSED
+
+
+def _holds_after(holds: frozenset[Hold], fact: Fact) -> frozenset[Hold]:
+    if fact.kind is FactKind.DISPUTE_OPENED:
+        return holds | {Hold.DISPUTE}
+    if fact.kind is FactKind.DISPUTE_CLOSED and fact.dispute_won is not None:
+        return holds - {Hold.DISPUTE} if fact.dispute_won else holds - {Hold.DISPUTE} | {Hold.REVERSAL}
+    if fact.kind is FactKind.ATTEMPT_REVERSED:
+        return holds | {Hold.REVERSAL}
+    if fact.kind is FactKind.HOLD_PLACED and fact.hold:
+        return holds | {fact.hold}
+    if fact.kind is FactKind.HOLD_RELEASED and fact.hold:
+        return holds - {fact.hold}
+    return holds

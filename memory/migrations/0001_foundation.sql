@@ -26,6 +26,14 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_accepted ON inbox (woken_at) WHERE status = 'accepted';
 CREATE INDEX inbox_dead ON inbox (received_at) WHERE status = 'dead';
 
+-- Events that name a charge, an intent or a subscription before any row has it: they are read again when one does.
+CREATE TABLE inbox_awaiting (
+    connection text NOT NULL,
+    ref        text NOT NULL,                              -- the vendor's id
+    event_id   text NOT NULL REFERENCES inbox (id),
+    PRIMARY KEY (connection, ref, event_id)
+);
+
 CREATE TABLE accounts (
     id               text PRIMARY KEY,
     connection       text NOT NULL,
@@ -41,6 +49,7 @@ CREATE TABLE accounts (
     plan_tier        text,
     holdout          boolean,                              -- fixed when the first case opens
     tags             text[] NOT NULL DEFAULT '{}',
+    stamps           jsonb NOT NULL DEFAULT '{}',          -- per field, contact fields included: which reading it came from
     observed_at      timestamptz NOT NULL,
     UNIQUE (connection, vendor_id)
 );
@@ -75,6 +84,7 @@ CREATE TABLE invoices (
     paid_minor  bigint,
     subscription_vendor_id text,
     cancellation text,                                     -- CancellationKind once its subscription ended
+    dispute_closed_at timestamptz,                         -- the platform's time: a dispute opened before then is over
     observed_at timestamptz NOT NULL,                      -- the platform's time of the newest reading
     read_at     timestamptz NOT NULL,                      -- domain time when we last merged a reading
     UNIQUE (connection, vendor_id)
@@ -88,10 +98,11 @@ CREATE TABLE credentials (
     account_id  text NOT NULL REFERENCES accounts (id),
     vendor_id   text NOT NULL,
     ledger_key  text NOT NULL,                             -- the fingerprint, else connection and vendor id: what the caps count
-    snapshot    jsonb NOT NULL,                            -- CredentialSnapshot
+    snapshot    jsonb NOT NULL,                            -- CredentialSnapshot, merged
+    stamps      jsonb NOT NULL DEFAULT '{}',
     slot        text NOT NULL,
     is_usable   boolean NOT NULL DEFAULT true,
-    changed_at  timestamptz NOT NULL,                      -- when its data last changed
+    changed_at  timestamptz NOT NULL,                      -- when its data last changed; 1970 where we never saw it change
     observed_at timestamptz NOT NULL,
     UNIQUE (connection, vendor_id)
 );
@@ -114,7 +125,8 @@ CREATE TABLE attempts (
     reason        text,                                    -- normalised, with category
     category      text,
     code_known    boolean NOT NULL DEFAULT false,
-    snapshot      jsonb NOT NULL,                          -- AttemptSnapshot, raw codes included
+    snapshot      jsonb NOT NULL,                          -- AttemptSnapshot, merged, raw codes included
+    stamps        jsonb NOT NULL DEFAULT '{}',
     occurred_at   timestamptz NOT NULL,
     observed_at   timestamptz NOT NULL,
     UNIQUE (invoice_id, vendor_key)
