@@ -67,6 +67,14 @@ async def add(
     return task_id
 
 
+async def get(session: Read, task_id: str) -> TaskRow:
+    """One task; raises NotFound."""
+    row = await session.one(TaskRow, "SELECT * FROM tasks WHERE id = %s", (task_id,))
+    if row is None:
+        raise NotFound(f"there is no task {task_id}")
+    return row
+
+
 async def done(tx: Write, task_id: str, *, person: str, at: datetime) -> None:
     """A person has done it; raises NotFound, or Conflict where somebody else was first."""
     row = await tx.one(TaskRow, "SELECT * FROM tasks WHERE id = %s FOR UPDATE", (task_id,))
