@@ -102,6 +102,20 @@ class AttemptFacts(Record):
     category: Category | None
     code_known: bool
 
+    def as_ledger_entry(self) -> "LedgerEntry":
+        """The attempt as the caps count it."""
+        return LedgerEntry(
+            id=self.id,
+            at=self.occurred_at,
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+            state=self.status,
+            initiator=self.initiator,
+            customer_initiated=self.customer_initiated,
+            category=self.category,
+            own_case=True,
+        )
+
 
 class LedgerEntry(Record):
     """One attempt, or one reservation of ours that stands for an attempt, on a credential, whichever case made it.
@@ -211,9 +225,13 @@ class CaseFacts(Record):
         return any(a.status in OPEN_ATTEMPT for a in self.attempts)
 
     def ledger_of(self, credential_id: str) -> tuple[LedgerEntry, ...]:
-        """Everybody's attempts on one of the account's credentials."""
+        """Everybody's attempts on one of the account's credentials. What nobody says the credential of counts on the case's own."""
         own = self.credential.id if self.credential else None
-        return tuple(entry for entry in self.ledger if (entry.credential_id or own) == credential_id)
+        told = tuple(entry for entry in self.ledger if (entry.credential_id or own) == credential_id)
+        if credential_id != own:
+            return told
+        known = {entry.id for entry in told}
+        return (*told, *(a.as_ledger_entry() for a in self.attempts if a.credential_id is None and a.id not in known))
 
     def row_ids(self) -> frozenset[str]:
         """Every row that evidence may cite."""

@@ -24,6 +24,7 @@ class DatedRule(Record):
     """What every rule says of itself."""
 
     id: str
+    meaning: str
     source: str
     effective_from: date
     effective_to: date | None = None
@@ -52,14 +53,12 @@ class Prohibition(DatedRule):
     rails: tuple[Rail, ...]
     categories: tuple[Category, ...]
     lifted_by: Literal["new_credential", "update", "success"]
-    meaning: str
 
 
 class IssuerCountry(DatedRule):
     """Cards issued there take no automatic retry."""
 
     countries: tuple[str, ...]
-    meaning: str
 
 
 class NetworkRules(Record):

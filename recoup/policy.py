@@ -5,9 +5,9 @@ from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from recoup.decline import Category
 from recoup.errors import Misconfigured
@@ -25,6 +25,13 @@ class Mode(StrEnum):
 
 
 Major = Annotated[Decimal, Field(ge=0)]
+
+
+def _never_is_none(value: object) -> object:
+    """TOML has no word for nothing."""
+    return None if value == "never" else value
+
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -55,6 +62,12 @@ class ContactHours(Record):
 
     start: time
     end: time
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start:%H:%M} is not before end {self.end:%H:%M}; hours do not cross midnight")
+        return self
 
 
 class HouseRules(Record):
@@ -102,7 +115,7 @@ class Steps(Record):
     message_days: tuple[float, ...] = (0, 3, 7, 14)
     retry_days: tuple[float, ...] = (1, 3, 7, 12)
     technical_retry_hours: tuple[float, ...] = (1, 6, 24)
-    suspend_day: float | None = 21
+    suspend_day: Annotated[float | None, BeforeValidator(_never_is_none)] = 21
     last_day: float = 28
     grace_tiers: tuple[str, ...] = ("premium",)
     grace_days: float = 7
