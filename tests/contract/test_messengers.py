@@ -220,3 +220,15 @@ async def test_no_server_at_all_is_surely_not_sent(unused_tcp_port: int) -> None
 def test_a_url_that_names_no_mail_server_is_misconfigured(url: str) -> None:
     with pytest.raises(Misconfigured, match="RECOUP_SMTP_URL"):
         SmtpMessenger(url, SENDER)
+
+
+async def test_mail_is_sent_under_a_name_where_one_is_given(tmp_path: Path) -> None:
+    await MaildirMessenger(tmp_path, "The Shop <billing@shop.example>").send(a_message("act_1"))
+    [mail] = parsed([(tmp_path / "new" / "act_1").read_bytes()])
+    assert mail["From"] == "The Shop <billing@shop.example>"
+
+
+@pytest.mark.parametrize("sender", ["", "nobody", "a@b.example, c@d.example", "a@b.example\nBcc: c@d.example"])
+def test_a_sender_that_is_no_address_is_misconfigured(sender: str, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="RECOUP_MAIL_FROM"):
+        MaildirMessenger(tmp_path, sender)

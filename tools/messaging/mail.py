@@ -6,9 +6,9 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import format_datetime, getaddresses
 
-from recoup.errors import Defect
+from recoup.errors import Defect, Misconfigured
 from recoup.ports import OutgoingMessage
 
 ACTION_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -29,6 +29,16 @@ def parse_address(text: str) -> Address:
         return Address(addr_spec=f"{local}@{domain.encode('idna').decode('ascii')}")
     except (ValueError, MessageError, IndexError) as exc:
         raise NotAnAddress("the address is not valid") from exc
+
+
+def parse_sender(text: str) -> Address:
+    """The address that mail is sent under, as ``billing@shop.example`` or ``The Shop <billing@shop.example>``; raises Misconfigured."""
+    try:
+        [(name, plain)] = getaddresses([CONTROL.sub(",", text)])
+        address = parse_address(plain)
+    except ValueError as exc:
+        raise Misconfigured(f"the sender {text!r} is not one e-mail address; see RECOUP_MAIL_FROM") from exc
+    return Address(display_name=name, addr_spec=address.addr_spec)
 
 
 def checked_action_id(action_id: str) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from recoup.actions import Channel
 from recoup.clock import wall_now
-from recoup.errors import MessagingUnavailable, Misconfigured
+from recoup.errors import MessagingUnavailable
 from recoup.ids import new_id
 from recoup.ports import Absent, EffectLookup, EffectResult, Found, OutgoingMessage
-from tools.messaging.mail import NotAnAddress, checked_action_id, compose, parse_address
+from tools.messaging.mail import NotAnAddress, checked_action_id, compose, parse_address, parse_sender
 
 FOLDERS = ("tmp", "new", "cur")
 
@@ -20,10 +20,7 @@ class MaildirMessenger:
     channels = frozenset({Channel.EMAIL.value})
 
     def __init__(self, root: Path, sender: str) -> None:
-        try:
-            self._sender = parse_address(sender)
-        except NotAnAddress as exc:
-            raise Misconfigured(f"the sender {sender!r} is not one plain e-mail address") from exc
+        self._sender = parse_sender(sender)
         self._root = root
 
     async def send(self, message: OutgoingMessage) -> EffectResult:

@@ -13,7 +13,7 @@ from recoup.actions import Channel
 from recoup.clock import wall_now
 from recoup.errors import MessagingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.ports import EffectLookup, EffectResult, Indeterminate, OutgoingMessage
-from tools.messaging.mail import NotAnAddress, compose, parse_address
+from tools.messaging.mail import NotAnAddress, compose, parse_address, parse_sender
 
 # Together well under the executor's lease, so that each phase's own limit tells what surely did or did not happen.
 GREETING_SECONDS = 3.0
@@ -37,10 +37,7 @@ class SmtpMessenger:
         parts = urlsplit(url)
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise Misconfigured("RECOUP_SMTP_URL must be smtp[s]://user:password@host:port")
-        try:
-            self._sender = parse_address(sender)
-        except NotAnAddress as exc:
-            raise Misconfigured(f"the sender {sender!r} is not one plain e-mail address") from exc
+        self._sender = parse_sender(sender)
         self._host, self._port = parts.hostname, parts.port
         self._username = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
