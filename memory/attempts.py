@@ -1,0 +1,121 @@
+"""The attempts on an invoice, whoever made them: what the ledger and the networks' caps count."""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from memory.database import Read, Write
+from recoup.decline import Category, Meaning, meaning
+from recoup.ids import new_id
+from recoup.invoice import AttemptSnapshot, AttemptStatus
+from recoup.merge import STAMPS, MergedAttempt, Stamps, join, matches, merge_attempt
+from recoup.news import AttemptChange
+from recoup.record import Record
+
+UNSUCCESSFUL = frozenset({AttemptStatus.FAILED, AttemptStatus.REVERSED, AttemptStatus.REQUIRES_ACTION})
+AUTHENTICATION = Meaning(
+    reason="authentication_required", category=Category.CUSTOMER_ACTION, known=True, source="DOMAIN 2.6: only a customer-present payment"
+)
+
+
+class AttemptRow(Record):
+    """An attempt's row."""
+
+    id: str
+    snapshot: AttemptSnapshot
+    stamps: Stamps
+
+
+async def of_invoice(session: Read, invoice_id: str) -> list[AttemptRow]:
+    """All attempts on the invoice, oldest first."""
+    return await session.all(
+        AttemptRow, "SELECT id, snapshot, stamps FROM attempts WHERE invoice_id = %s ORDER BY occurred_at, vendor_key", (invoice_id,)
+    )
+
+
+async def save_attempt(tx: Write, invoice_id: str, connection: str, seen: AttemptSnapshot) -> AttemptChange:
+    """Merges a reading into the attempt that it speaks of. Rows that this reading shows to be one attempt become one, the oldest."""
+    rows = await of_invoice(tx, invoice_id)
+    same = sorted((rows[position] for position in matches([row.snapshot for row in rows], seen)), key=lambda row: row.id)
+    merged = merge_attempt(_joined(same), seen)
+    if len(same) > 1:
+        await tx.run("DELETE FROM attempts WHERE id = ANY(%s)", ([row.id for row in same[1:]],))
+    await _write(tx, same[0].id if same else new_id("attempt"), invoice_id, connection, merged)
+    before = max((row.snapshot for row in same), key=lambda snapshot: snapshot.status is merged.snapshot.status, default=None)
+    return AttemptChange(before=before, after=merged.snapshot)
+
+
+def _joined(rows: list[AttemptRow]) -> MergedAttempt | None:
+    joined: MergedAttempt | None = None
+    for row in rows:
+        joined = join(joined, MergedAttempt(row.snapshot, row.stamps))
+    return joined
+
+
+async def _write(tx: Write, attempt_id: str, invoice_id: str, connection: str, merged: MergedAttempt) -> None:
+    snapshot = merged.snapshot
+    means = _meaning(snapshot)
+    await tx.run(
+        """
+        INSERT INTO attempts (id, invoice_id, vendor_key, credential_id, ledger_key, action_id, status, initiator, customer_initiated,
+            cit_confidence, amount_minor, currency, reason, category, code_known, snapshot, stamps, occurred_at, observed_at)
+        SELECT %(id)s, %(invoice_id)s, %(vendor_key)s, c.id, c.ledger_key, %(action_id)s, %(status)s, %(initiator)s, %(customer_initiated)s,
+            %(cit_confidence)s, %(amount_minor)s, %(currency)s, %(reason)s, %(category)s, %(code_known)s, %(snapshot)s, %(stamps)s,
+            %(occurred_at)s, %(observed_at)s
+        FROM (SELECT 1) AS one LEFT JOIN credentials c ON c.connection = %(connection)s AND c.vendor_id = %(credential)s
+        ON CONFLICT (id) DO UPDATE SET vendor_key = excluded.vendor_key, credential_id = excluded.credential_id,
+            ledger_key = excluded.ledger_key, action_id = excluded.action_id, status = excluded.status, initiator = excluded.initiator,
+            customer_initiated = excluded.customer_initiated, cit_confidence = excluded.cit_confidence,
+            amount_minor = excluded.amount_minor, currency = excluded.currency, reason = excluded.reason, category = excluded.category,
+            code_known = excluded.code_known, snapshot = excluded.snapshot, stamps = excluded.stamps,
+            occurred_at = excluded.occurred_at, observed_at = excluded.observed_at
+        """,
+        _columns(snapshot)
+        | {
+            "id": attempt_id,
+            "invoice_id": invoice_id,
+            "connection": connection,
+            "stamps": Jsonb(STAMPS.dump_python(merged.stamps, mode="json")),
+            "reason": means.reason if means else None,
+            "category": means.category if means else None,
+            "code_known": means.known if means else False,
+        },
+    )
+
+
+def _columns(snapshot: AttemptSnapshot) -> dict[str, Any]:
+    return {
+        "vendor_key": snapshot.vendor_key,
+        "action_id": snapshot.action_id,
+        "status": snapshot.status,
+        "initiator": snapshot.initiator,
+        "customer_initiated": snapshot.customer_initiated,
+        "cit_confidence": snapshot.cit_confidence,
+        "amount_minor": snapshot.amount_minor,
+        "currency": snapshot.currency,
+        "credential": snapshot.credential_vendor_id,
+        "snapshot": Jsonb(snapshot.model_dump(mode="json")),
+        "occurred_at": snapshot.occurred_at,
+        "observed_at": snapshot.observed_at,
+    }
+
+
+def _meaning(snapshot: AttemptSnapshot) -> Meaning | None:
+    if snapshot.status not in UNSUCCESSFUL:
+        return None
+    if snapshot.codes is None and snapshot.status is AttemptStatus.REQUIRES_ACTION:
+        return AUTHENTICATION
+    return meaning(snapshot.codes)
+
+
+def reversal_of(attempt: AttemptSnapshot, observed_at: datetime) -> AttemptSnapshot:
+    """The reading that an event makes of an attempt when it only says that its money went back."""
+    return AttemptSnapshot(
+        vendor_key=attempt.vendor_key,
+        charge_vendor_id=attempt.charge_vendor_id,
+        intent_vendor_id=attempt.intent_vendor_id,
+        occurred_at=attempt.occurred_at,
+        observed_at=observed_at,
+        status=AttemptStatus.REVERSED,
+    )

@@ -1,0 +1,28 @@
+"""Events that name a charge, an intent or a subscription which no row has yet: they are read again when one does, so none is lost.
+
+Both sides lock the vendor's id before they look: the event that finds nothing, and the reading that brings what it waits for.
+"""
+
+from collections.abc import Sequence
+
+from memory.database import Write
+
+
+async def lock(tx: Write, connection: str, refs: Sequence[str]) -> None:
+    """Holds these vendor ids until the transaction ends. Taken after the account's lock; who holds these takes no account's any more."""
+    for ref in sorted(set(refs)):
+        await tx.run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"awaiting:{connection}:{ref}",))
+
+
+async def remember(tx: Write, connection: str, refs: Sequence[str], event_id: str) -> None:
+    """The event waits until a row with one of these vendor ids appears. The caller holds their lock."""
+    await tx.run_many(
+        "INSERT INTO inbox_awaiting (connection, ref, event_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        [(connection, ref, event_id) for ref in sorted(set(refs))],
+    )
+
+
+async def take(tx: Write, connection: str, refs: Sequence[str]) -> list[str]:
+    """The events that waited for these vendor ids, which now have rows. The caller holds their lock."""
+    rows = await tx.dicts("DELETE FROM inbox_awaiting WHERE connection = %s AND ref = ANY(%s) RETURNING event_id", (connection, list(refs)))
+    return sorted({row["event_id"] for row in rows})
