@@ -46,14 +46,14 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     if given:
         yield given
         return
-    from memory.embedded import running, superuser_url
+    from memory.embedded import running
 
     # Parallel test processes share one server: their base folders have the same parent.
     home = Path(tmp_path_factory.getbasetemp()) / "embedded"
     if "PYTEST_XDIST_WORKER" in os.environ:
         home = tmp_path_factory.getbasetemp().parent / "embedded"
     with running(home) as urls:
-        url = superuser_url(urls)
+        url = urls.superuser
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             execute(url, "ALTER SYSTEM SET {} = off", setting)
         execute(url, "SELECT pg_reload_conf()")
