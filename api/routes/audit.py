@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from api.auth import Reader, ServicesDep
 from api.paging import Cursor, Limit, Page, page_of
-from memory import audit
-from memory.audit import EntryRow, Verification
+from memory import audit_log
+from memory.audit_log import EntryRow, Verification
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -21,7 +21,7 @@ async def list_entries(
 ) -> Page[EntryRow]:
     """By chain and position. ``chain`` is a case id, or ``policy``, ``keys``, ``switches``."""
     async with services.db.read() as session:
-        rows = await audit.page(session, chain=chain, subject=subject, after=cursor, limit=limit + 1)
+        rows = await audit_log.page(session, chain=chain, subject=subject, after=cursor, limit=limit + 1)
     return page_of(rows, limit)
 
 
@@ -29,4 +29,4 @@ async def list_entries(
 async def verify(services: ServicesDep, _: Reader) -> Verification:
     """Recomputes every hash."""
     async with services.db.read() as session:
-        return await audit.verify(session)
+        return await audit_log.verify(session)

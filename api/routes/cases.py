@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from memory.cases import CaseRow
 from pydantic import BaseModel, Field
 
 from api.answers import override_rule
@@ -11,8 +10,9 @@ from api.auth import Approver, Operator, Reader, ServicesDep
 from api.case_file import CaseFile, read_case_file
 from api.jobs.absorb import hold_case, release_case
 from api.paging import Cursor, Limit, Page, page_of
-from memory import audit, cases
-from memory.audit import EntryRow
+from memory import audit_log, cases
+from memory.audit_log import EntryRow
+from memory.cases import CaseRow
 from recoup.case import CaseStatus, Hold
 
 router = APIRouter(prefix="/cases", tags=["cases"])
@@ -57,7 +57,7 @@ async def get_timeline(services: ServicesDep, _: Reader, case_id: str, cursor: C
     """Every change of the case and its rows, in the order in which they were committed."""
     async with services.db.read() as session:
         await cases.get(session, case_id)
-        rows = await audit.page(session, chain=case_id, after=cursor, limit=limit + 1)
+        rows = await audit_log.page(session, chain=case_id, after=cursor, limit=limit + 1)
     return page_of(rows, limit)
 
 
