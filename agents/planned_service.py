@@ -1,0 +1,85 @@
+"""The plan's changes of service: more time for some plan tiers, suspension late in the plan, reinstatement after payment."""
+
+from datetime import datetime, timedelta
+
+from agents.history import spoken_for
+from agents.planned_messages import receipt
+from agents.planning import Part, Planner
+from agents.schedule import day
+from recoup.actions import ActionName, ExtendGraceArgs, NoArgs
+from recoup.case import SETTLED
+
+# Account actions wait for a person: asking this much before the suspension leaves time for the answer.
+GRACE_LEAD = timedelta(days=2)
+CONFIDENCE = 0.8
+
+
+def of_open_case(planner: Planner) -> tuple[Part, ...]:
+    """Grace before the suspension, then the suspension."""
+    suspend_day = planner.policy.steps.suspend_day
+    if suspend_day is None or planner.facts.case.suspended:
+        return ()
+    due = day(planner.facts, suspend_day)
+    grace = _grace(planner, due)
+    return (grace,) if grace is not None else (_suspension(planner, due),)
+
+
+def after_the_end(planner: Planner) -> tuple[Part, ...]:
+    """What a closed case still owes the customer: the receipt, and the service they have paid for."""
+    return receipt(planner), _reinstatement(planner)
+
+
+def _grace(planner: Planner, due: datetime) -> Part | None:
+    """More time before the suspension, where the plan tier has it and nobody has spoken on it yet."""
+    facts, steps = planner.facts, planner.policy.steps
+    until = due + timedelta(days=steps.grace_days)
+    had = facts.case.grace_until is not None or spoken_for(facts, ActionName.EXTEND_GRACE)
+    entitled = facts.account.plan_tier in steps.grace_tiers and planner.can(ActionName.EXTEND_GRACE)
+    if had or not entitled or facts.now >= until:
+        return None
+    if facts.now < due - GRACE_LEAD:
+        return Part(wakes=(due - GRACE_LEAD,))
+    action = planner.act(
+        ActionName.EXTEND_GRACE,
+        ExtendGraceArgs(until=until),
+        f"A customer of the {facts.account.plan_tier} plan gets more time before the service is suspended.",
+        confidence=CONFIDENCE,
+        evidence=(facts.account.id,),
+        suspend_the_service="policy gives this plan tier more time first",
+    )
+    return Part(says="A grace extension is due.", actions=(action,), wakes=(until,))
+
+
+def _suspension(planner: Planner, due: datetime) -> Part:
+    facts = planner.facts
+    due = max(due, facts.case.grace_until or due)
+    if not planner.can(ActionName.SUSPEND_SERVICE) or spoken_for(facts, ActionName.SUSPEND_SERVICE):
+        return Part()
+    if facts.now < due:
+        return Part(wakes=(due,))
+    action = planner.act(
+        ActionName.SUSPEND_SERVICE,
+        NoArgs(),
+        "All reminders and retries of the plan have passed without a payment.",
+        confidence=CONFIDENCE,
+        evidence=(facts.case.id,),
+        go_on_without_payment="policy ends the service at this day of the plan",
+        cancel_the_subscription="a suspension can be taken back the moment the customer pays",
+    )
+    return Part(says="The suspension is due.", actions=(action,))
+
+
+def _reinstatement(planner: Planner) -> Part:
+    facts = planner.facts
+    wanted = facts.case.suspended and facts.case.status in SETTLED
+    if not wanted or not planner.can(ActionName.REINSTATE_SERVICE) or spoken_for(facts, ActionName.REINSTATE_SERVICE):
+        return Part()
+    action = planner.act(
+        ActionName.REINSTATE_SERVICE,
+        NoArgs(),
+        "The invoice is paid, so the service that was suspended for it goes on.",
+        confidence=0.95,
+        evidence=(facts.case.id,),
+        leave_it_suspended="the customer has paid for it",
+    )
+    return Part(says="The service is to be reinstated.", actions=(action,))

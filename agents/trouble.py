@@ -1,0 +1,208 @@
+"""What takes a case off the ordinary plan and to a person: one closed list, who gets it, and what they are told."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from agents.history import is_with_people, spoken_for
+from agents.method import category_of, standing, unsuccessful
+from recoup.actions import ActionName, Queue
+from recoup.case import CaseStatus, Hold
+from recoup.decline import Category
+from recoup.facts import CaseFacts
+from recoup.invoice import AttemptStatus
+from recoup.record import Record
+
+Task = ActionName.CREATE_TASK
+
+
+class Trouble(StrEnum):
+    """Why a case is an exception."""
+
+    OVERPAID = "overpaid"
+    DECEASED = "deceased"
+    DISPUTE = "dispute"
+    REVERSAL = "reversal"
+    REPLY = "reply"
+    UNKNOWN_ATTEMPT = "unknown_attempt"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    FRAUD_SIGN = "fraud_sign"
+    MANDATE_STOPPED = "mandate_stopped"
+    REPEATED_NEVER = "repeated_never"
+    POLICY = "policy"
+    UNREACHABLE = "unreachable"
+
+
+class Treatment(Record):
+    """What is done about a trouble. ``look_again``: when the case is looked at next; None: when something happens.
+
+    ``goes_on``: once people know, the ordinary plan continues beside their work.
+    """
+
+    queue: Queue
+    title: str
+    why: str
+    next_step: str
+    ask: str
+    signals: tuple[str, ...] = ()
+    look_again: timedelta | None = None
+    goes_on: bool = False
+    action: ActionName = Task
+
+
+SAY_NOTHING = "Do not ask for a payment. Ask only what you need to know, and offer to write."
+ASK_FOR_METHOD = '"Would you like to choose another payment method? I can send you the link."'
+
+TREATMENTS: dict[Trouble, Treatment] = {
+    Trouble.OVERPAID: Treatment(
+        queue=Queue.BILLING_OPS,
+        title="Paid too much: give it back",
+        why="More was paid on this invoice than was due, so one payment is one too many.",
+        next_step="Compare the payments with the platform and refund the one that came last.",
+        ask='"We received one payment too many from you and are giving it back."',
+    ),
+    Trouble.DECEASED: Treatment(
+        queue=Queue.LEGAL,
+        title="Customer reported deceased: stop",
+        why="The bank or a person told us that the customer has died. Everything has stopped.",
+        next_step="Decide about the subscription and the debt. Nobody is to be contacted about the payment.",
+        ask=SAY_NOTHING,
+        signals=("vulnerable",),
+    ),
+    Trouble.DISPUTE: Treatment(
+        queue=Queue.DISPUTES,
+        title="Payment disputed: answer it on the platform",
+        why="The customer disputes a payment with their bank. Messages and charges have stopped.",
+        next_step="Answer the dispute on the platform in time. The case goes on when it is decided.",
+        ask=SAY_NOTHING,
+        signals=("dispute",),
+    ),
+    Trouble.REVERSAL: Treatment(
+        queue=Queue.DISPUTES,
+        title="Payment taken back: find out why",
+        why="A payment that had arrived was taken back by the bank, so the invoice is owed again.",
+        next_step="Find out why it was taken back, then release the hold or end the case.",
+        ask='"A payment was returned to you by your bank. May I ask whether you wanted that?"',
+        signals=("dispute",),
+    ),
+    Trouble.REPLY: Treatment(
+        queue=Queue.COLLECTIONS,
+        title="The customer wrote: answer them",
+        why="The customer has written to us, and nobody has answered yet.",
+        next_step="Read what they wrote, answer it, and release the hold.",
+        ask='"You wrote to us. How can I help?"',
+        action=ActionName.CREATE_TICKET,
+    ),
+    Trouble.UNKNOWN_ATTEMPT: Treatment(
+        queue=Queue.BILLING_OPS,
+        title="An attempt with unknown outcome: look on the platform",
+        why="An attempt was made whose outcome we do not know. Until it is known no other may start.",
+        next_step="Look the attempt up on the platform and tell whether the money moved.",
+        ask=SAY_NOTHING,
+        look_again=timedelta(hours=6),
+    ),
+    Trouble.UNKNOWN_OUTCOME: Treatment(
+        queue=Queue.BILLING_OPS,
+        title="The processor's answer leaves the outcome open: reconcile",
+        why="The processor answered in a way that leaves open whether the money moved. Charging again could take it twice.",
+        next_step="Compare the processor's records with the invoice before anything is charged.",
+        ask=SAY_NOTHING,
+        look_again=timedelta(hours=6),
+    ),
+    Trouble.FRAUD_SIGN: Treatment(
+        queue=Queue.FRAUD,
+        title="Sign of misuse: look before anyone writes",
+        why="The decline says that the payment method may have been misused. No message goes out before a person has looked.",
+        next_step="Check the account. Only then decide whether and how the customer is told.",
+        ask=SAY_NOTHING,
+        signals=("fraud",),
+    ),
+    Trouble.MANDATE_STOPPED: Treatment(
+        queue=Queue.COLLECTIONS,
+        title="Permission to charge withdrawn: ask the customer",
+        why="The customer told their bank to stop these charges. Nothing may be charged, not on another method either.",
+        next_step="Ask whether they want to go on and how they want to pay, or cancel the subscription.",
+        ask='"Would you like to keep the subscription? If so, how would you like to pay?"',
+    ),
+    Trouble.REPEATED_NEVER: Treatment(
+        queue=Queue.FRAUD,
+        title="Several methods refused for good: look for misuse",
+        why="More than one payment method of this account was refused for good.",
+        next_step="Check the account for misuse before another method is accepted.",
+        ask=SAY_NOTHING,
+        signals=("fraud",),
+    ),
+    Trouble.POLICY: Treatment(
+        queue=Queue.BILLING_OPS,
+        title="This kind of payment is not accepted: check our set-up",
+        why="The processor or bank does not accept this kind of payment: the card type, the currency or the merchant set-up.",
+        next_step="Check the set-up with the processor. The customer is asked for another method meanwhile.",
+        ask=ASK_FOR_METHOD,
+        look_again=timedelta(minutes=15),
+        goes_on=True,
+    ),
+    Trouble.UNREACHABLE: Treatment(
+        queue=Queue.COLLECTIONS,
+        title="Nobody can be written to: call the customer",
+        why="Only the customer can mend this, and we have no address to write to.",
+        next_step="Call the customer and ask for another payment method and an e-mail address.",
+        ask=ASK_FOR_METHOD,
+        look_again=timedelta(minutes=15),
+        goes_on=True,
+    ),
+}
+
+HOLDS = (
+    (Hold.DECEASED, Trouble.DECEASED),
+    (Hold.DISPUTE, Trouble.DISPUTE),
+    (Hold.REVERSAL, Trouble.REVERSAL),
+    (Hold.REPLY, Trouble.REPLY),
+)
+
+
+def find_trouble(facts: CaseFacts) -> Trouble | None:
+    """The most serious trouble of the case that still stands; None where the ordinary plan goes on."""
+    if facts.case.overpaid_minor > 0 and not is_known(facts, Trouble.OVERPAID):
+        return Trouble.OVERPAID
+    if facts.case.status is not CaseStatus.OPEN:
+        return None
+    held = next((trouble for hold, trouble in HOLDS if hold in facts.case.holds), None)
+    if held is not None:
+        return held
+    trouble = _of_attempts(facts) or _of_reach(facts)
+    if trouble is not None and TREATMENTS[trouble].goes_on and is_known(facts, trouble):
+        return None
+    return trouble
+
+
+def is_known(facts: CaseFacts, trouble: Trouble) -> bool:
+    """Whether people have been told of it since the newest attempt."""
+    if trouble is Trouble.OVERPAID and spoken_for(facts, ActionName.REFUND_DUPLICATE):
+        return True
+    treatment = TREATMENTS[trouble]
+    return is_with_people(facts, treatment.action, treatment.queue)
+
+
+def _of_attempts(facts: CaseFacts) -> Trouble | None:
+    if any(a.status is AttemptStatus.UNKNOWN for a in facts.attempts):
+        return Trouble.UNKNOWN_ATTEMPT
+    failed = unsuccessful(facts)
+    newest = failed[-1] if failed else None
+    refused_for_good = {a.credential_id for a in failed if category_of(a) is Category.NEVER and a.credential_id}
+    match category_of(newest):
+        case Category.UNKNOWN_OUTCOME:
+            return Trouble.UNKNOWN_OUTCOME
+        case Category.MANDATE_STOPPED:
+            return Trouble.MANDATE_STOPPED
+        case Category.NEVER if newest is not None and newest.reason == "fraudulent":
+            return Trouble.FRAUD_SIGN
+        case Category.NEVER if len(refused_for_good) > 1:
+            return Trouble.REPEATED_NEVER
+        case Category.POLICY if standing(facts).needs_customer:
+            return Trouble.POLICY
+        case _:
+            return None
+
+
+def _of_reach(facts: CaseFacts) -> Trouble | None:
+    # Only e-mail carries our words yet: an SMS may not name a debt.
+    return Trouble.UNREACHABLE if standing(facts).needs_customer and "email" not in facts.account.reachable else None

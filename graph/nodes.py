@@ -1,0 +1,142 @@
+"""The nodes: each reads the state, lets one agent or the gate judge, and writes its own channel. No side effects."""
+
+from agents import communication, exception, orchestrator, prioritization
+from agents.bounds import Checked
+from agents.schedule import last_moment
+from graph.deps import GraphDeps
+from graph.recheck import recheck
+from graph.state import (
+    FLOW_VERSION,
+    RecoveryState,
+    Said,
+    actions_of,
+    case_of,
+    facts_of,
+    policy_of,
+    priority_of,
+    proposals_of,
+    signals_of,
+)
+from prompts.render import prompts_digest
+from recoup.approval import request_approval
+from recoup.case import CaseStatus
+from recoup.errors import Defect
+from recoup.facts import CaseFacts
+from recoup.gate import judge
+from recoup.policy import Policy
+from recoup.proposal import Answer, Proposal, Verdict, Wait
+
+
+class Nodes:
+    """All nodes but ``human_review``, over one set of dependencies. Their names are pinned: a renamed node loses waiting threads."""
+
+    def __init__(self, deps: GraphDeps) -> None:
+        self._deps = deps
+
+    async def load_facts(self, state: RecoveryState) -> RecoveryState:
+        """Reads the world once: everything below rests on these facts and this policy."""
+        now = await self._deps.clock.now()
+        facts = await self._deps.facts.load(case_of(state), now)
+        version, policy = await self._deps.policies.current()
+        return {
+            "facts": facts.model_dump(mode="json"),
+            "policy": policy.model_dump(mode="json"),
+            "policy_version": version,
+            "flow_version": FLOW_VERSION,
+            "prompts_digest": prompts_digest(),
+            "trace": [Said(node="load_facts", lines=[f"Case {facts.case.id} as of {now:%Y-%m-%d %H:%M} UTC, policy version {version}."])],
+        }
+
+    async def orchestrate(self, state: RecoveryState) -> RecoveryState:
+        """Who works on it."""
+        facts = facts_of(state)
+        draft = orchestrator.propose(facts)
+        checked = orchestrator.check(draft, draft, facts)
+        if checked.refused:
+            raise Defect(f"the orchestrator's own route is not valid: {checked.refused}")
+        return {
+            "route": checked.route.model_dump(mode="json"),
+            "trace": [Said(node="orchestrate", lines=[f"To {draft.to}: {draft.reason}"])],
+        }
+
+    async def prioritize(self, state: RecoveryState) -> RecoveryState:
+        """What and when."""
+        facts, policy = facts_of(state), policy_of(state)
+        draft = prioritization.propose(facts, policy, self._deps.new_action_id)
+        proposal = _own(prioritization.check(draft, draft, facts, policy))
+        return {"priority": proposal.model_dump(mode="json"), "trace": [_said("prioritize", proposal)]}
+
+    async def communicate(self, state: RecoveryState) -> RecoveryState:
+        """The words."""
+        facts, policy = facts_of(state), policy_of(state)
+        draft = communication.propose(facts, policy, priority_of(state))
+        proposal = _own(communication.check(draft, draft, facts, policy))
+        return {"words": proposal.model_dump(mode="json"), "trace": [_said("communicate", proposal)]}
+
+    async def handle_exception(self, state: RecoveryState) -> RecoveryState:
+        """The case file for people."""
+        facts, policy = facts_of(state), policy_of(state)
+        draft = exception.propose(facts, policy, self._deps.new_action_id)
+        proposal = _own(exception.check(draft, draft, facts, policy))
+        return {"exception": proposal.model_dump(mode="json"), "trace": [_said("handle_exception", proposal)]}
+
+    async def gate(self, state: RecoveryState) -> RecoveryState:
+        """May each action run, must a person be asked, or is it denied?"""
+        facts, policy, actions = facts_of(state), policy_of(state), actions_of(state)
+        verdicts = tuple(judge(proposed, signals_of(state), facts, policy) for proposed in actions)
+        asked = [(p, v.reason) for p, v in zip(actions, verdicts, strict=True) if v.answer is Answer.ASK]
+        request = request_approval(asked, facts.digest()) if asked else None
+        wake = plan_wake(proposals_of(state), verdicts, facts, policy)
+        lines = [f"{p.action.name}: {v.answer}, {v.reason}" for p, v in zip(actions, verdicts, strict=True)] or ["Nothing to judge."]
+        return {
+            "verdicts": [verdict.model_dump(mode="json") for verdict in verdicts],
+            "request": request.model_dump(mode="json") if request else None,
+            "wake": wake.model_dump(mode="json") if wake else None,
+            "trace": [Said(node="gate", lines=lines)],
+        }
+
+    async def recheck(self, state: RecoveryState) -> RecoveryState:
+        """Reads the world again and applies the answer to it."""
+        now = await self._deps.clock.now()
+        fresh = await self._deps.facts.load(case_of(state), now)
+        _, policy = await self._deps.policies.current()
+        return recheck(state, fresh, policy)
+
+    async def finish(self, state: RecoveryState) -> RecoveryState:
+        """The decision stands; the job commits it."""
+        wake = state.get("wake")
+        line = f"Done. The case is looked at again on {wake['until'][:16].replace('T', ' ')} UTC: {wake['reason']}." if wake else "Done."
+        return {"outcome": "finished", "done": True, "trace": [Said(node="finish", lines=[line])]}
+
+    async def superseded(self, state: RecoveryState) -> RecoveryState:
+        """What was shown is no longer what stands: the answer is void, and a new decision starts."""
+        because = state.get("superseded_because")
+        return {
+            "outcome": "superseded",
+            "done": True,
+            "trace": [Said(node="superseded", lines=[f"Void: {because}. A new decision starts."])],
+        }
+
+
+def plan_wake(proposals: tuple[Proposal, ...], verdicts: tuple[Verdict, ...], facts: CaseFacts, policy: Policy) -> Wait | None:
+    """The earliest of the agents' waits and of the times at which a denial is cured; never after the case's last day."""
+    waits = [proposal.wait for proposal in proposals if proposal.wait]
+    end = last_moment(facts, policy)
+    if facts.case.status is CaseStatus.OPEN and facts.now < end:
+        cured = [(v.not_before, v.reason) for v in verdicts if v.not_before is not None]
+        waits += [Wait(until=min(at, end), reason=f"it was too early: {why}") for at, why in cured if at > facts.now]
+    return min(waits, key=lambda wait: wait.until, default=None)
+
+
+def _own(checked: Checked) -> Proposal:
+    """An agent's own draft must pass its own check; where it does not, we are wrong, and nothing of it may leave."""
+    if checked.refused:
+        raise Defect(f"the {checked.proposal.agent} agent's own proposal is not valid: {checked.refused}")
+    return checked.proposal
+
+
+def _said(node: str, proposal: Proposal) -> Said:
+    lines = [proposal.reason, *(f"{p.action.name}: {p.reason} (confidence {p.confidence:.2f})" for p in proposal.actions)]
+    if proposal.wait:
+        lines.append(f"Look again on {proposal.wait.until:%Y-%m-%d %H:%M} UTC: {proposal.wait.reason}.")
+    return Said(node=node, lines=lines)

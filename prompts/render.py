@@ -1,0 +1,88 @@
+"""Loads the words (one markdown file a template), hashes them, and fills their slots strictly."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+
+from recoup.digest import digest
+from recoup.errors import Malformed, NotFound
+from recoup.record import Record
+
+SLOT = re.compile(r"\{([a-z_]+)\}")
+# A value is plain text: markup or control characters in it could become something else in the reader's program.
+NOT_PLAIN = re.compile(r"[<>\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Template(Record):
+    """One file of words. ``subject`` is a message's subject line or a task's title."""
+
+    name: str
+    purpose: str
+    subject: str
+    body: str
+
+    @property
+    def slots(self) -> frozenset[str]:
+        """The names in braces, of subject and body."""
+        return frozenset(SLOT.findall(self.subject)) | frozenset(SLOT.findall(self.body))
+
+
+class Words(Record):
+    """A filled template."""
+
+    subject: str
+    body: str
+
+
+@lru_cache(maxsize=1)
+def templates() -> Mapping[str, Template]:
+    """All templates by name; read once."""
+    found = [
+        _parse(entry.name.removesuffix(".md"), entry.read_text(encoding="utf-8"))
+        for entry in files("prompts").iterdir()
+        if entry.name.endswith(".md")
+    ]
+    return {template.name: template for template in sorted(found, key=lambda t: t.name)}
+
+
+def load(name: str) -> Template:
+    """The template of that name; raises NotFound."""
+    try:
+        return templates()[name]
+    except KeyError:
+        raise NotFound(f"there is no template {name!r}; one of {', '.join(templates())}") from None
+
+
+@lru_cache(maxsize=1)
+def prompts_digest() -> str:
+    """SHA-256 over all templates: a decision is stamped with the words that stood when it was made."""
+    return digest([template.model_dump() for template in templates().values()])
+
+
+def render(template: Template, slots: Mapping[str, str]) -> Words:
+    """The template with its slots filled. Values that it does not ask for are left out.
+
+    Raises Malformed where a slot has no value, or where a value is not plain text.
+    """
+    missing = sorted(template.slots - slots.keys())
+    if missing:
+        raise Malformed(f"template {template.name} needs values for {', '.join(missing)}")
+    for name in sorted(template.slots):
+        if NOT_PLAIN.search(slots[name]):
+            raise Malformed(f"the value of slot {name} of template {template.name} is not plain text")
+
+    # One pass: braces inside a value are never read as a slot.
+    def fill(text: str) -> str:
+        return SLOT.sub(lambda match: slots[match[1]], text)
+
+    return Words(subject=fill(template.subject), body=fill(template.body))
+
+
+def _parse(name: str, text: str) -> Template:
+    """``---``, lines of ``key: value``, ``---``, body."""
+    if not text.startswith("---\n"):
+        raise Malformed(f"template {name} has no front matter")
+    head, _, body = text.removeprefix("---\n").partition("\n---\n")
+    fields = dict(line.split(": ", 1) for line in head.splitlines())
+    return Template.model_validate({"name": name, "body": body.strip() + "\n"} | fields)
