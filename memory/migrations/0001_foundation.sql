@@ -203,10 +203,12 @@ CREATE TABLE approvals (
     id           text PRIMARY KEY,
     decision_id  text NOT NULL UNIQUE REFERENCES decisions (id),
     case_id      text NOT NULL REFERENCES cases (id),
-    digest       text NOT NULL,
-    request      jsonb NOT NULL,                           -- what was shown: action_requests, review_configs
+    digest       text NOT NULL,                            -- of what is shown now; an edit under four_eyes makes a new one
+    request      jsonb NOT NULL,                           -- what is shown: ApprovalRequest
     action_ids   text[] NOT NULL,
     interrupt_id text NOT NULL,
+    interrupt_digest text NOT NULL,                        -- of what the graph asked: only that interrupt is ever resumed
+    edited_by    text[] NOT NULL DEFAULT '{}',             -- under four_eyes: they may not approve
     status       text NOT NULL CHECK (status IN ('pending', 'decided', 'void', 'expired')),
     void_reason  text,
     answer       jsonb,                                    -- decisions as given
