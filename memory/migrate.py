@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from memory import audit
-from memory.database import Database
+from memory.database import Database, Read
 from recoup.clock import wall_now
 from recoup.digest import digest
 from recoup.errors import DatabaseUnavailable, Misconfigured
@@ -45,11 +45,14 @@ async def migrate(owner_url: str, app_role: str) -> None:
         await _first_policy(owner_url)
 
 
-def head_revision() -> str:
-    """The newest revision that this code knows."""
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or "none"
+async def pending_migrations(session: Read) -> str:
+    """What ``migrate`` still has to do, in words; empty where nothing is left."""
+    if await session.value("SELECT to_regclass('alembic_version')") is None:
+        return "the database is empty"
+    found = await session.value("SELECT version_num FROM alembic_version")
+    newest = max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    missing = [name for name in ("procrastinate_jobs", "checkpoints") if await session.value("SELECT to_regclass(%s)", (name,)) is None]
+    return "; ".join([f"revision {found} is older than {newest}"] * (found != newest) + [f"no table {name}" for name in missing])
 
 
 @asynccontextmanager

@@ -1,0 +1,150 @@
+"""The composition root: the only place that builds adapters and puts them together."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graph.settings import load_connections, load_settings
+from memory import keys
+from memory.database import Database
+from memory.facts import DatabaseFacts
+from memory.migrate import pending_migrations
+from memory.policies import StoredPolicies
+from memory.switches import StoredClock
+from recoup.clock import Clock, SystemClock, wall_now
+from recoup.errors import Misconfigured
+from recoup.ids import new_id
+from recoup.ports import BillingPlatform, Messenger
+from recoup.settings import Connection, Platform, Settings
+
+if TYPE_CHECKING:
+    from procrastinate import App
+
+    from graph.build import DecisionGraph
+
+RULES_MODEL = "rules"
+
+__all__ = ["DatabaseUrls", "Services", "database_urls", "load_connections", "load_settings", "make_clock", "open_database", "open_services"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a door or a job needs, opened. ``app`` is the queue's application, of which a worker is made."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    policies: StoredPolicies
+    facts: DatabaseFacts
+    connections: Mapping[str, Connection]
+    billing: Mapping[str, BillingPlatform]
+    messenger: Messenger
+    graph: "DecisionGraph"
+    app: "App"
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """``app`` for Recoup at work, ``owner`` for migrations; the same where nobody gave a second role."""
+
+    app: str
+    owner: str
+
+
+@asynccontextmanager
+async def database_urls(settings: Settings) -> AsyncGenerator[DatabaseUrls]:
+    """Where the database is. Our own one is started if need be, and stays up while the block lasts."""
+    if settings.database_url:
+        yield DatabaseUrls(app=settings.database_url, owner=settings.migrate_url or settings.database_url)
+        return
+    from memory.embedded import running
+
+    embedded = running(settings.home)
+    urls = await asyncio.to_thread(embedded.__enter__)
+    try:
+        yield DatabaseUrls(app=urls.app, owner=urls.owner)
+    finally:
+        await asyncio.to_thread(embedded.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncGenerator[Database]:
+    """The database alone, for a command that needs no more. Raises DatabaseUnavailable, or Misconfigured where it is not migrated."""
+    async with database_urls(settings) as urls:
+        db = Database(urls.app)
+        await db.open()
+        try:
+            async with db.read() as session:
+                missing = await pending_migrations(session)
+            if missing:
+                raise Misconfigured(f"the database is not up to date ({missing}); run recoup migrate")
+            yield db
+        finally:
+            await db.close()
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncGenerator[Services]:
+    """Everything, opened and closed again. Raises Misconfigured, or DatabaseUnavailable."""
+    from graph.build import build_graph
+    from graph.deps import GraphDeps
+    from memory.checkpoints import PooledSaver
+    from memory.queue import make_app
+
+    if settings.model != RULES_MODEL:
+        raise Misconfigured(f"RECOUP_MODEL is {settings.model!r}; there is only {RULES_MODEL!r} yet")
+    async with AsyncExitStack() as stack:
+        connections = load_connections(settings)
+        db = await stack.enter_async_context(open_database(settings))
+        if settings.admin_key:
+            async with db.write() as tx:
+                await keys.ensure_admin(tx, person=settings.admin_name, key=settings.admin_key, at=wall_now())
+        billing = {name: await stack.enter_async_context(_open_billing(connection)) for name, connection in connections.items()}
+        app = make_app(db.url)
+        await stack.enter_async_context(app.open_async())
+        clock = make_clock(settings, db)
+        policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, billing)
+        deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id)
+        yield Services(
+            settings=settings,
+            db=db,
+            clock=clock,
+            policies=policies,
+            facts=facts,
+            connections=connections,
+            billing=billing,
+            messenger=_make_messenger(settings),
+            graph=build_graph(deps, PooledSaver.over(db.pool)),
+            app=app,
+        )
+
+
+def make_clock(settings: Settings, db: Database) -> Clock:
+    """Wall time; in sandbox mode the stored clock, which can be advanced."""
+    return StoredClock(db) if settings.sandbox else SystemClock()
+
+
+@asynccontextmanager
+async def _open_billing(connection: Connection) -> AsyncGenerator[BillingPlatform]:
+    if connection.platform is not Platform.SANDBOX:
+        # Nothing here reads or acts on these platforms yet: their events are all we know of them.
+        from tools.billing.events_only import EventsOnly
+
+        yield EventsOnly(connection.name)
+        return
+    from tools.billing.sandbox import SandboxBilling
+
+    async with SandboxBilling(connection) as platform:
+        yield platform
+
+
+def _make_messenger(settings: Settings) -> Messenger:
+    if settings.smtp_url:
+        from tools.messaging.smtp import SmtpMessenger
+
+        return SmtpMessenger(settings.smtp_url, settings.mail_from)
+    from tools.messaging.maildir import MaildirMessenger
+
+    return MaildirMessenger(settings.home / "mail", settings.mail_from)

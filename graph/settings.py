@@ -1,0 +1,129 @@
+"""Reads what is set from outside: RECOUP_* for machines, recoup.toml for connections. Everything wrong is named with its mend."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from recoup.errors import Misconfigured
+from recoup.record import Record
+from recoup.settings import Connection, Platform, Settings
+
+DEFAULT_HOME = "~/.recoup"
+CONFIG_NAME = "recoup.toml"
+REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+SANDBOX_URL = "http://127.0.0.1:8322"
+
+
+class Environment(BaseSettings):
+    """RECOUP_*, typed. An empty value counts as not set."""
+
+    model_config = SettingsConfigDict(env_prefix="RECOUP_", env_ignore_empty=True)
+
+    home: Path = Path(DEFAULT_HOME)
+    config: Path | None = None
+    database_url: str | None = None
+    migrate_url: str | None = None
+    smtp_url: str | None = None
+    mail_from: str = "Billing <billing@recoup.invalid>"
+    admin: str = "admin"
+    admin_key: str | None = None
+    sandbox: bool = False
+    model: str = "rules"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8321
+    backlog_limit: Annotated[int, Field(ge=1)] = 100_000
+    log_level: str = "info"
+
+
+class ConnectionTable(Record):
+    """One ``[connections.NAME]``. ``livemode``: whether real money moves; where it is left out, a live or test api_key tells, else test."""
+
+    platform: Platform
+    livemode: bool | None = None
+    entity: str = "default"
+    api_key: str | None = None
+    api_base: str | None = None
+    webhook_secrets: tuple[str, ...] = ()
+    basic_auth: tuple[str, ...] = ()
+
+
+def load_settings() -> Settings:
+    """Settings from the environment. The config file is RECOUP_CONFIG, else ./recoup.toml, else recoup.toml in the home folder."""
+    try:
+        found = Environment()
+    except ValidationError as exc:
+        problems = "; ".join(f"RECOUP_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors())
+        raise Misconfigured(problems) from exc
+    home = found.home.expanduser().absolute()
+    if found.config and not found.config.is_file():
+        raise Misconfigured(f"RECOUP_CONFIG names {found.config}, which is not a file")
+    here = Path(CONFIG_NAME).absolute()
+    values = found.model_dump(exclude={"home", "config", "admin"})
+    return Settings(home=home, config=found.config or (here if here.is_file() else home / CONFIG_NAME), admin_name=found.admin, **values)
+
+
+def load_connections(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Connection]:
+    """The connections of recoup.toml by name, secrets resolved. Without a file: none, or in sandbox mode the sandbox."""
+    if not settings.config.is_file():
+        return {"sandbox": _sandbox_connection(environment)} if settings.sandbox else {}
+    try:
+        document = tomllib.loads(settings.config.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise Misconfigured(f"{settings.config} is not valid TOML: {exc}") from exc
+    unknown = sorted(document.keys() - {"connections"})
+    if unknown:
+        raise Misconfigured(f"{settings.config}: unknown table {unknown[0]!r}; connections are [connections.NAME]")
+    tables: dict[str, Any] = document.get("connections", {})
+    return {name: _connection(name, table, environment) for name, table in tables.items()}
+
+
+def _connection(name: str, values: object, environment: Mapping[str, str]) -> Connection:
+    where = f"connections.{name}"
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+        raise Misconfigured(f"{where}: a name is lower-case letters, digits, - and _, since it is part of the webhook's address")
+    try:
+        table = ConnectionTable.model_validate(values)
+    except ValidationError as exc:
+        raise Misconfigured("; ".join(f"{where}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())) from exc
+
+    def secret(key: str, reference: str) -> str:
+        match = REFERENCE.fullmatch(reference)
+        if match is None:
+            raise Misconfigured(f"{where}.{key} holds a secret itself; put it into the environment and write env:NAME")
+        value = environment.get(match[1], "")
+        if not value:
+            raise Misconfigured(f"{where}.{key} refers to the environment variable {match[1]}, which is not set")
+        return value
+
+    api_key = secret("api_key", table.api_key) if table.api_key else None
+    livemode = table.livemode if table.livemode is not None else "_live_" in (api_key or "")
+    return Connection(
+        name=name,
+        platform=table.platform,
+        livemode=livemode,
+        simulated=table.platform is Platform.SANDBOX or not livemode,
+        entity=table.entity,
+        api_key=api_key,
+        api_base=table.api_base.rstrip("/") if table.api_base else None,
+        webhook_secrets=tuple(secret("webhook_secrets", one) for one in table.webhook_secrets),
+        basic_auth=tuple(secret("basic_auth", one) for one in table.basic_auth),
+    )
+
+
+def _sandbox_connection(environment: Mapping[str, str]) -> Connection:
+    # The sandbox holds no money: fixed words do where nobody chose secrets.
+    return Connection(
+        name="sandbox",
+        platform=Platform.SANDBOX,
+        livemode=False,
+        simulated=True,
+        api_key=environment.get("RECOUP_SANDBOX_KEY", "sk_sandbox"),
+        api_base=environment.get("RECOUP_SANDBOX_URL", SANDBOX_URL).rstrip("/"),
+        webhook_secrets=(environment.get("RECOUP_SANDBOX_SECRET", "whsec_sandbox"),),
+    )
