@@ -17,7 +17,7 @@ from recoup.settings import Connection, Platform, Settings
 DEFAULT_HOME = "~/.recoup"
 CONFIG_NAME = "recoup.toml"
 REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-SANDBOX_URL = "http://127.0.0.1:8322"
+SANDBOX_URL = "http://127.0.0.1:8420"
 
 
 class Environment(BaseSettings):
@@ -123,7 +123,7 @@ def _sandbox_connection(environment: Mapping[str, str]) -> Connection:
         platform=Platform.SANDBOX,
         livemode=False,
         simulated=True,
-        api_key=environment.get("RECOUP_SANDBOX_KEY", "sk_sandbox"),
+        api_key=environment.get("RECOUP_SANDBOX_API_KEY", "sk_sandbox"),
         api_base=environment.get("RECOUP_SANDBOX_URL", SANDBOX_URL).rstrip("/"),
-        webhook_secrets=(environment.get("RECOUP_SANDBOX_SECRET", "whsec_sandbox"),),
+        webhook_secrets=(environment.get("RECOUP_SANDBOX_WEBHOOK_SECRET", "whsec_sandbox"),),
     )
