@@ -35,7 +35,8 @@ class Move(Record):
     at: datetime
 
 
-PLATFORM_RETRY_DAYS = (2.0, 5.0, 9.0)
+# The platform's own ladder, which a share of the subscriptions has switched on.
+PLATFORM_RETRY_DAYS, PLATFORM_RETRIES = (2.0, 5.0), 0.3
 SETTLEMENT_DAYS, RETURN_AFTER_DAYS = 4, 3
 UPDATER_FIXES, UPDATER_DAYS = 0.3, (1, 6)  # without a message; the rest of DOMAIN's 70 % come through the customer's own update
 UPDATES_BY_THEMSELVES, CANCELS_BY_THEMSELVES = 0.04, 0.03
@@ -49,7 +50,8 @@ PAYS_WHEN_SUSPENDED = 0.25
 
 def moves_after_failure(dice: Dice, person: Person, bill: Bill, at: datetime) -> list[Move]:
     """What the first failure of a bill sets going without anybody writing."""
-    moves = [Move(doing=Doing.PLATFORM_RETRY, at=on_grid(at + timedelta(days=days))) for days in PLATFORM_RETRY_DAYS]
+    ladder = PLATFORM_RETRY_DAYS if dice.happens(PLATFORM_RETRIES, bill.id, "ladder") else ()
+    moves = [Move(doing=Doing.PLATFORM_RETRY, at=on_grid(at + timedelta(days=days))) for days in ladder]
     if person.method.card.cause is Cause.EXPIRED and dice.happens(UPDATER_FIXES, person.id, "updater"):
         moves.append(Move(doing=Doing.REPLACE_CARD, at=_days_later(dice, at, *UPDATER_DAYS, person.id, "updater day")))
     if dice.happens(UPDATES_BY_THEMSELVES, bill.id, "updates"):

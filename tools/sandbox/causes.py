@@ -77,7 +77,7 @@ PAYDAYS: tuple[tuple[Pay, float], ...] = (
 COVERED_BY_DAYS_SINCE_PAY = (0.96, 0.92, 0.84, 0.74, 0.62, 0.52, 0.44)
 COVERED_LATER, COVERED_WITHOUT_PAYDAY = 0.36, 0.40
 # People differ lastingly, so a second failure means more than the first: a share is short all month, or blocked for good.
-SHORT_ALL_MONTH, SHORT_COVERS_TIMES = 0.58, 0.05
+SHORT_ALL_MONTH, SHORT_COVERS_TIMES = 0.50, 0.05
 ISSUER_BLOCKS, ISSUER_APPROVES = 0.65, 0.35
 GOOD_APPROVES, LIMIT_APPROVES, OUTAGE_OVER = 0.98, 0.45, 0.75
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday: weekdays and fortnights are counted from here

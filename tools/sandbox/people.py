@@ -124,8 +124,9 @@ def _valid_until(dice: Dice, card: Card) -> str:
     return f"20{dice.whole(27, 31, card.fingerprint, 'year')}-{dice.whole(1, 12, card.fingerprint, 'month'):02d}"
 
 
-def bank_account(dice: Dice, method_id: str, card: Card) -> Method:
-    """A bank account on the ACH rail: its debits take days and may come back."""
+def bank_account(dice: Dice, method_id: str, owner: str) -> Method:
+    """A bank account on the ACH rail: it was short once, its next debits take days, and may come back."""
+    card = _card(dice, owner, Cause.GOOD, Code(decline="insufficient_funds", network="R01"))
     return Method(
         id=method_id,
         rail="ach",

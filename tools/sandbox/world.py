@@ -147,7 +147,7 @@ class World:
                 # Both of a block carry one card: the fingerprint is the block's, the method ids are their own.
                 return method_of(dice, method_id, place, card_with(dice, f"shared:{number // BLOCK}", Cause.FUNDS))
             case Role.SETTLES_LATE | Role.RETURNS_DEBIT:
-                return bank_account(dice, method_id, card_with(dice, customer, Cause.OUTAGE))
+                return bank_account(dice, method_id, customer)
             case Role.PAYS_TWICE:
                 return method_of(dice, method_id, place, card_with(dice, customer, Cause.LIMIT))
             case Role.HEALTHY:

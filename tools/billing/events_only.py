@@ -1,0 +1,41 @@
+"""The billing port of a platform that nobody can read or act on yet: its events are all there is."""
+
+from recoup.errors import NotFetchable, Refused
+from recoup.events import ObjectRef, Reading
+from recoup.ports import Effect, EffectLookup, EffectResult, Indeterminate
+
+
+class EventsOnly:
+    """Can nothing: the gate denies charges and account actions with ``capability missing``; messages rest on the newest event."""
+
+    def __init__(self, connection: str) -> None:
+        self._name = connection
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    @property
+    def key_valid_seconds(self) -> float:
+        """Nothing is sent, so no key lives."""
+        return 0.0
+
+    async def read_invoice(self, invoice_vendor_id: str) -> Reading:
+        """Raises NotFetchable."""
+        raise self._not_fetchable(f"invoice {invoice_vendor_id}")
+
+    async def fetch(self, ref: ObjectRef) -> Reading:
+        """Raises NotFetchable."""
+        raise self._not_fetchable(f"{ref.kind} {ref.vendor_id}")
+
+    async def perform(self, effect: Effect) -> EffectResult:
+        """Raises Refused: the gate should not have let it come here."""
+        raise Refused(f"{self._name}: capability missing: nothing here can do {effect.name} there")
+
+    async def find_effect(self, effect: Effect) -> EffectLookup:
+        """Nobody can tell."""
+        return Indeterminate(why=f"{self._name}: nothing here can read that platform, so {effect.name} cannot be looked up")
+
+    def _not_fetchable(self, what: str) -> NotFetchable:
+        return NotFetchable(f"{self._name}: nothing here can fetch {what} yet")

@@ -1,0 +1,210 @@
+"""The sandbox platform behind the billing port: reads its invoices and asks it for effects, over HTTP."""
+
+from datetime import datetime
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from recoup.actions import SPECIFICATION, RiskClass
+from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFound, OutcomeUnknown
+from recoup.events import EventKind, ObjectRef, Reading
+from recoup.invoice import (
+    AccountSnapshot,
+    AttemptSnapshot,
+    CredentialSnapshot,
+    DeclineCodes,
+    InvoiceSnapshot,
+)
+from recoup.ports import Absent, Effect, EffectLookup, EffectResult, Found
+from recoup.settings import Connection
+
+CAPABILITIES = frozenset(
+    {"read", *(str(name) for name, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT})}
+)
+# The sandbox keeps keys for a day unless told otherwise; an hour less leaves room for a request that is already under way.
+KEY_VALID_SECONDS = 82_800.0
+TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+# The vendor ids that an effect's references were resolved to, in the platform's words.
+RENAMED = {"credential_vendor_id": "credential", "attempt_vendor_key": "attempt"}
+ARGUMENTS = frozenset({"credential", "attempt", "amount_minor", "percent", "instalments", "until", "at", "agency"})
+READ_PATHS = {
+    "invoice": "/v1/invoices/{}",
+    "customer": "/v1/customers/{}/invoice",
+    "subscription": "/v1/subscriptions/{}/invoice",
+}
+
+Json = dict[str, Any]
+
+
+class SandboxBilling:
+    """One client for one connection; close it when the process ends. ``transport`` is for tests."""
+
+    def __init__(
+        self, connection: Connection, *, key_valid_seconds: float = KEY_VALID_SECONDS, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        if not connection.api_base or not connection.api_key:
+            raise Misconfigured(f"connections.{connection.name} needs api_base and api_key to reach the sandbox platform")
+        self._name, self._key_valid_seconds = connection.name, key_valid_seconds
+        headers = {"Authorization": f"Bearer {connection.api_key}"}
+        self._client = httpx.AsyncClient(base_url=connection.api_base, headers=headers, timeout=TIMEOUT, transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the client's connections."""
+        await self._client.aclose()
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """It can be read, and does every charge and account action."""
+        return CAPABILITIES
+
+    @property
+    def key_valid_seconds(self) -> float:
+        """How long a key protects against doing it twice."""
+        return self._key_valid_seconds
+
+    async def read_invoice(self, invoice_vendor_id: str) -> Reading:
+        """The invoice as it stands; raises NotFound, BillingUnavailable."""
+        return invoice_reading(await self._get(READ_PATHS["invoice"].format(invoice_vendor_id)))
+
+    async def fetch(self, ref: ObjectRef) -> Reading:
+        """The invoice that the object stands for; raises NotFound, BillingUnavailable."""
+        path = READ_PATHS.get(ref.kind)
+        if path is None:
+            raise NotFound(f"the sandbox platform has no {ref.kind} to read")
+        return invoice_reading(await self._get(path.format(ref.vendor_id)))
+
+    async def perform(self, effect: Effect) -> EffectResult:
+        """Does it once while the key is valid. A lost answer, and an error of the server, leave the outcome unknown."""
+        body = {"name": effect.name, "invoice": effect.invoice_vendor_id, "args": arguments(effect)}
+        try:
+            response = await self._client.post("/v1/effects", json=body, headers={"Idempotency-Key": effect.key})
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+            raise BillingUnavailable(self._name, "no connection, so nothing was sent") from exc
+        except httpx.TransportError as exc:
+            raise OutcomeUnknown(f"{self._name}: the answer to {effect.key} was lost") from exc
+        if response.status_code in {429, 503}:
+            raise BillingUnavailable(self._name, f"answered {response.status_code}, so nothing was done")
+        if response.status_code >= 500:
+            raise OutcomeUnknown(f"{self._name}: answered {response.status_code} to {effect.key}")
+        self._check_key(response)
+        if response.is_success:
+            return EffectResult.model_validate({key: response.json()[key] for key in ("state", "detail", "vendor_ref")})
+        if response.status_code == HTTPStatus.CONFLICT:
+            raise Defect(f"{self._name}: {effect.key} was used with other parameters")
+        return EffectResult(state="refused", detail=f"answered {response.status_code}: {response.json().get('error', '')}")
+
+    async def find_effect(self, effect: Effect) -> EffectLookup:
+        """Whether the platform booked something under the effect's key; raises BillingUnavailable where it cannot be asked."""
+        try:
+            found = await self._get(f"/v1/effects/{effect.key}")
+        except NotFound:
+            return Absent()
+        return Found(result=EffectResult.model_validate({key: found[key] for key in ("state", "detail", "vendor_ref")}))
+
+    async def _get(self, path: str) -> Json:
+        try:
+            response = await self._client.get(path)
+        except httpx.TransportError as exc:
+            raise BillingUnavailable(self._name, f"did not answer {path}") from exc
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            raise NotFound(f"{self._name}: there is no {path}")
+        self._check_key(response)
+        if not response.is_success:
+            raise BillingUnavailable(self._name, f"answered {response.status_code} to {path}")
+        return response.json()
+
+    def _check_key(self, response: httpx.Response) -> None:
+        if response.status_code in {401, 403}:
+            raise Misconfigured(f"connections.{self._name}: the platform refuses the api_key")
+
+
+def arguments(effect: Effect) -> Json:
+    """What the platform needs of an effect's arguments, in its own words; our row ids stay here."""
+    named = {RENAMED.get(name, name): value for name, value in effect.args.items()}
+    return {name: value for name, value in named.items() if name in ARGUMENTS}
+
+
+def invoice_reading(document: Json) -> Reading:
+    """One invoice document as a complete reading."""
+    read_at, invoice = datetime.fromisoformat(document["read_at"]), document["invoice"]
+    return Reading(
+        kind=EventKind.INVOICE_CHANGED,
+        event_type="invoice.read",
+        occurred_at=read_at,
+        livemode=False,
+        account=_account(document["customer"], read_at),
+        invoice=_invoice(invoice, read_at),
+        attempts=tuple(_attempt(attempt, invoice["currency"], read_at) for attempt in document["attempts"]),
+        credentials=tuple(_credential(method) for method in document["methods"]),
+        subscription_vendor_id=invoice["subscription"],
+    )
+
+
+def _account(customer: Json, read_at: datetime) -> AccountSnapshot:
+    shown = ("first_name", "full_name", "email", "phone", "locale", "timezone", "country", "segment", "plan_tier")
+    values = {name: customer[name] for name in shown}
+    return AccountSnapshot(vendor_id=customer["id"], observed_at=read_at, timezone_source="platform", **values)
+
+
+def _invoice(invoice: Json, read_at: datetime) -> InvoiceSnapshot:
+    return InvoiceSnapshot.model_validate(
+        {
+            "vendor_id": invoice["id"],
+            "observed_at": read_at,
+            "account_vendor_id": invoice["customer"],
+            "subscription_vendor_id": invoice["subscription"],
+            "due_minor": invoice["total"],
+            "next_platform_attempt_at": invoice["next_attempt_at"],
+            **{f"{name}_minor": invoice[name] for name in ("total", "tax", "paid", "remaining", "credited", "refunded")},
+            **{
+                name: invoice[name]
+                for name in ("revision", "currency", "status", "collection_method", "billing_reason", "payment_link", "issued_at")
+            },
+        }
+    )
+
+
+def _credential(method: Json) -> CredentialSnapshot:
+    shown = ("fingerprint", "rail", "brand", "funding", "country", "last4", "expires", "slot")
+    return CredentialSnapshot.model_validate(
+        {"vendor_id": method["id"], "is_usable": method["usable"], **{name: method[name] for name in shown}}
+    )
+
+
+def _attempt(attempt: Json, currency: str, read_at: datetime) -> AttemptSnapshot:
+    return AttemptSnapshot.model_validate(
+        {
+            "vendor_key": attempt["id"],
+            "charge_vendor_id": attempt["id"],
+            "occurred_at": attempt["at"],
+            "observed_at": read_at,
+            "status": attempt["status"],
+            "amount_minor": attempt["amount"],
+            "currency": currency,
+            "credential_vendor_id": attempt["method"],
+            "initiator": attempt["initiator"],
+            "customer_initiated": attempt["customer_present"],
+            "cit_confidence": 1.0,
+            "codes": _codes(attempt["decline"]),
+            "action_id": attempt["key"],
+        }
+    )
+
+
+def _codes(decline: Json | None) -> DeclineCodes | None:
+    if decline is None:
+        return None
+    return DeclineCodes(
+        processor="sandbox",
+        decline_code=decline["decline"],
+        network_decline_code=decline["network"],
+        network_advice_code=decline["advice"],
+    )
