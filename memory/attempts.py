@@ -46,6 +46,27 @@ async def save_attempt(tx: Write, invoice_id: str, connection: str, seen: Attemp
     return AttemptChange(before=before, after=merged.snapshot)
 
 
+def meaning_of(snapshot: AttemptSnapshot) -> Meaning | None:
+    """What the attempt's failure asks for; None where it did not fail."""
+    if snapshot.status not in UNSUCCESSFUL:
+        return None
+    if snapshot.codes is None and snapshot.status is AttemptStatus.REQUIRES_ACTION:
+        return AUTHENTICATION
+    return meaning(snapshot.codes)
+
+
+def reversal_of(attempt: AttemptSnapshot, observed_at: datetime) -> AttemptSnapshot:
+    """The reading that an event makes of an attempt when it only says that its money went back."""
+    return AttemptSnapshot(
+        vendor_key=attempt.vendor_key,
+        charge_vendor_id=attempt.charge_vendor_id,
+        intent_vendor_id=attempt.intent_vendor_id,
+        occurred_at=attempt.occurred_at,
+        observed_at=observed_at,
+        status=AttemptStatus.REVERSED,
+    )
+
+
 def _joined(rows: list[AttemptRow]) -> MergedAttempt | None:
     joined: MergedAttempt | None = None
     for row in rows:
@@ -55,7 +76,7 @@ def _joined(rows: list[AttemptRow]) -> MergedAttempt | None:
 
 async def _write(tx: Write, attempt_id: str, invoice_id: str, connection: str, merged: MergedAttempt) -> None:
     snapshot = merged.snapshot
-    means = _meaning(snapshot)
+    means = meaning_of(snapshot)
     await tx.run(
         """
         INSERT INTO attempts (id, invoice_id, vendor_key, credential_id, ledger_key, action_id, status, initiator, customer_initiated,
@@ -99,23 +120,3 @@ def _columns(snapshot: AttemptSnapshot) -> dict[str, Any]:
         "occurred_at": snapshot.occurred_at,
         "observed_at": snapshot.observed_at,
     }
-
-
-def _meaning(snapshot: AttemptSnapshot) -> Meaning | None:
-    if snapshot.status not in UNSUCCESSFUL:
-        return None
-    if snapshot.codes is None and snapshot.status is AttemptStatus.REQUIRES_ACTION:
-        return AUTHENTICATION
-    return meaning(snapshot.codes)
-
-
-def reversal_of(attempt: AttemptSnapshot, observed_at: datetime) -> AttemptSnapshot:
-    """The reading that an event makes of an attempt when it only says that its money went back."""
-    return AttemptSnapshot(
-        vendor_key=attempt.vendor_key,
-        charge_vendor_id=attempt.charge_vendor_id,
-        intent_vendor_id=attempt.intent_vendor_id,
-        occurred_at=attempt.occurred_at,
-        observed_at=observed_at,
-        status=AttemptStatus.REVERSED,
-    )

@@ -5,6 +5,7 @@ Both sides lock the vendor's id before they look: the event that finds nothing, 
 
 from collections.abc import Sequence
 
+from memory import queue
 from memory.database import Write
 
 
@@ -22,7 +23,18 @@ async def remember(tx: Write, connection: str, refs: Sequence[str], event_id: st
     )
 
 
-async def take(tx: Write, connection: str, refs: Sequence[str]) -> list[str]:
-    """The events that waited for these vendor ids, which now have rows. The caller holds their lock."""
-    rows = await tx.dicts("DELETE FROM inbox_awaiting WHERE connection = %s AND ref = ANY(%s) RETURNING event_id", (connection, list(refs)))
-    return sorted({row["event_id"] for row in rows})
+async def wake(tx: Write, connection: str, refs: Sequence[str]) -> list[str]:
+    """Lets the events be read again that waited for these vendor ids, which now have rows. The caller holds their lock."""
+    rows = await tx.dicts(
+        """
+        WITH due AS (DELETE FROM inbox_awaiting WHERE connection = %s AND ref = ANY(%s) RETURNING event_id)
+        UPDATE inbox SET status = 'accepted', reason = NULL, attempts = 0, last_error = NULL, finished_at = NULL, lease_until = NULL,
+            woken_at = clock_timestamp()
+        WHERE id IN (SELECT event_id FROM due) AND status <> 'accepted' RETURNING id
+        """,
+        (connection, list(refs)),
+    )
+    event_ids = sorted(row["id"] for row in rows)
+    for event_id in event_ids:
+        await queue.wake(tx, "intake", event_id)
+    return event_ids

@@ -52,6 +52,15 @@ class Opening(Record):
     is_holdout: bool
 
 
+class Lease(Record):
+    """The right to decide on a case for a while. ``token`` grows with every holder, so that who lost the lease without noticing can
+    save nothing. ``trigger`` is what asked for the decision that is wanted, None where none is, or deciding is dead."""
+
+    case_id: str
+    token: int
+    trigger: str | None
+
+
 async def get(session: Read, case_id: str) -> CaseRow:
     """One case; raises NotFound."""
     row = await session.one(CaseRow, "SELECT" + COLUMNS + " FROM cases WHERE id = %s", (case_id,))
@@ -112,21 +121,36 @@ async def open_case(tx: Write, opening: Opening, transition: Transition, fact: F
     return case_id
 
 
-async def apply(tx: Write, case: CaseRow, transition: Transition, fact: Fact, at: datetime, *, actor: str = "worker") -> None:
-    """Moves a case, locked by the caller, and everything that rests on it. A transition that opens goes to ``open_case``."""
+async def apply(
+    tx: Write, case: CaseRow, transition: Transition, fact: Fact, at: datetime, *, actor: str = "worker", why: str | None = None
+) -> None:
+    """Moves a case, locked by the caller, and everything that rests on it. A transition that opens goes to ``open_case``.
+
+    ``why`` is a person's reason, kept in the audit.
+    """
     if transition.opens:
         raise Defect(f"case {case.id} cannot become a new episode; open one")
     if transition.kind in {"none", "recorded"}:
         await _name_winner(tx, case, transition, at, actor)
         return
-    await _write(tx, case, transition, fact, at, actor)
+    await _write(tx, case, transition, fact, at, actor, why)
     if transition.ends or transition.void_pending:
-        await _void_pending(tx, case.id, transition.reason, at)
+        await void_pending(tx, case.id, transition.reason, at)
     if transition.ends:
         await timers.cancel_for_case(tx, case.id, at, actor=actor)
         await tx.run("UPDATE cases SET needs_decision = false WHERE id = %s", (case.id,))
     if transition.receipt or transition.decide:
         await want_decision(tx, case.id, fact.kind)
+
+
+async def void_pending(tx: Write, case_id: str, why: str, at: datetime) -> None:
+    """Nothing that was planned on the old facts happens any more. What may already be on the wire is not touched."""
+    await decisions.supersede_live(tx, case_id, at)
+    await approvals.void_for_case(tx, case_id, why, at)
+    await timers.cancel_for_case(tx, case_id, at, kinds=["expire_approval"])
+    await outbox.void_for_case(tx, case_id, why, at)
+    await ledger.release_for_case(tx, case_id, at)
+    await messages.void_for_case(tx, case_id)
 
 
 async def want_decision(tx: Write, case_id: str, because: str) -> None:
@@ -154,14 +178,14 @@ async def set_priority(tx: Write, case_id: str, priority: float) -> None:
     await tx.run("UPDATE cases SET priority = %s WHERE id = %s AND priority <> %s", (priority, case_id, priority))
 
 
-async def take_lease(tx: Write, case_id: str) -> int | None:
-    """Takes the case's lease for ten seconds of wall time and gives its token; None where another worker holds it.
-
-    The token grows with every holder, so that who lost the lease without noticing can save nothing.
-    """
-    return await tx.value(
+async def take_lease(tx: Write, case_id: str) -> Lease | None:
+    """Takes the case's lease for ten seconds of wall time; None where another worker holds it."""
+    return await tx.one(
+        Lease,
         "UPDATE cases SET lease_token = lease_token + 1, lease_until = clock_timestamp() + make_interval(secs => %s)"
-        " WHERE id = %s AND (lease_until IS NULL OR lease_until <= clock_timestamp()) RETURNING lease_token",
+        " WHERE id = %s AND (lease_until IS NULL OR lease_until <= clock_timestamp())"
+        " RETURNING id AS case_id, lease_token AS token,"
+        " CASE WHEN needs_decision AND decide_error IS NULL THEN coalesce(wanted_because, 'wanted') END AS trigger",
         (LEASE_SECONDS, case_id),
     )
 
@@ -205,7 +229,7 @@ async def page(
     )
 
 
-async def _write(tx: Write, case: CaseRow, transition: Transition, fact: Fact, at: datetime, actor: str) -> None:
+async def _write(tx: Write, case: CaseRow, transition: Transition, fact: Fact, at: datetime, actor: str, why: str | None) -> None:
     holds = sorted(transition.holds)
     version = await tx.value(
         """
@@ -226,6 +250,7 @@ async def _write(tx: Write, case: CaseRow, transition: Transition, fact: Fact, a
     )
     data = {
         "reason": transition.reason,
+        "why": why,
         "fact": fact.kind,
         "attempt": fact.attempt_key,
         "attribution": transition.attribution,
@@ -248,13 +273,3 @@ async def _name_winner(tx: Write, case: CaseRow, transition: Transition, at: dat
     )
     data = {"reason": "its payment is known now", "attempt": winner, "attribution": transition.attribution, "holds": sorted(case.holds)}
     await audit.append(tx, chain=case.id, subject=case.id, kind="case", state=case.status, actor=actor, at=at, data=data)
-
-
-async def _void_pending(tx: Write, case_id: str, why: str, at: datetime) -> None:
-    """Nothing that was planned on the old facts happens any more. What may already be on the wire is not touched."""
-    await decisions.supersede_live(tx, case_id, at)
-    await approvals.void_for_case(tx, case_id, why, at)
-    await timers.cancel_for_case(tx, case_id, at, kinds=["expire_approval"])
-    await outbox.void_for_case(tx, case_id, why, at)
-    await ledger.release_for_case(tx, case_id, at)
-    await messages.void_for_case(tx, case_id)

@@ -100,6 +100,12 @@ async def fix_holdout(tx: Write, account_id: str, *, holdout: bool) -> None:
     await tx.run("UPDATE accounts SET holdout = %s WHERE id = %s AND holdout IS NULL", (holdout, account_id))
 
 
+def channel_of(word: str | None) -> SuppressionChannel:
+    """The channel that a customer opted out of. Whoever says no without naming one, or in words we do not know, means all."""
+    known: dict[str | None, SuppressionChannel] = {"email": "email", "sms": "sms", "in_app": "in_app", "push": "push"}
+    return known.get(word, "all")
+
+
 async def suppress(tx: Write, account_id: str, channel: SuppressionChannel, reason: str, at: datetime) -> bool:
     """Never again write to the account on this channel; tells whether that is new. The first reason stays."""
     added = await tx.run(
