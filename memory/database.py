@@ -100,6 +100,16 @@ class Database:
                 yield Read(connection)
 
     @asynccontextmanager
+    async def statement(self) -> AsyncGenerator[Write]:
+        """A session of single statements, each its own transaction: one round trip where one statement says it all.
+
+        Nothing audited may be written here: audit entries belong to a transaction.
+        """
+        with _translated():
+            async with self.pool.connection() as connection:
+                yield Write(connection)
+
+    @asynccontextmanager
     async def write(self) -> AsyncGenerator[Write]:
         """A transaction that commits when the block ends and rolls back when it raises.
 
