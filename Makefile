@@ -1,0 +1,52 @@
+# Everything is done in the virtual environment .venv; a stamp in it says which requirements it has.
+PYTHON ?= python3.11
+JOBS ?= 2
+ARGS ?=
+BIN := .venv/bin
+BASE := .venv/.has-base
+FULL := .venv/.has-full
+
+.PHONY: help setup setup-fast demo test test-fast check lint soak bench
+.DEFAULT_GOAL := help
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+setup: $(FULL) ## Install everything, the ticket store (torch) included
+
+setup-fast: $(BASE) ## Install what all but the ticket store needs
+
+demo: $(BASE) ## Thirty simulated days in a minute, such as: make demo ARGS="--once --json"
+	@$(BIN)/recoup demo $(ARGS)
+
+test: $(FULL) ## Run all tests but the long ones
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+test-fast: $(BASE) ## Run the unit tests
+	$(BIN)/pytest -n $(JOBS) tests/unit $(ARGS)
+
+lint: $(BASE) ## Check style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+check: lint test ## lint, then test
+
+soak: $(FULL) ## Run the long randomised suites; their seeds are printed
+	$(BIN)/pytest -m soak -s tests/soak $(ARGS)
+
+bench: $(BASE) ## Measure; one JSON line a figure
+	@$(BIN)/python -m evals.bench $(ARGS)
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+$(BASE): requirements/base.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --requirement requirements/base.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(FULL): requirements/full.txt $(BASE)
+	$(BIN)/python -m pip install --quiet --requirement requirements/full.txt
+	@touch $@

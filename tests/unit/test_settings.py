@@ -1,0 +1,108 @@
+"""What is set from outside is understood, or named with its mend; a secret never stands in the file."""
+
+from pathlib import Path
+
+import pytest
+
+from graph.settings import load_connections, load_settings
+from recoup.errors import Misconfigured
+from recoup.settings import Connection, Platform, Settings
+
+SECRETS = {"KEY": "sk_live_1", "TEST_KEY": "sk_test_1", "HOOK": "whsec_1", "OLD_HOOK": "whsec_0", "LOGIN": "user:pass"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return load_settings()
+
+
+def connections(settings: Settings, text: str, environment: dict[str, str] = SECRETS) -> dict[str, Connection]:
+    settings.config.write_text(text, encoding="utf-8")
+    return load_connections(settings, environment)
+
+
+def test_the_environment_and_the_defaults_make_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOUP_PORT", "9000")
+    monkeypatch.setenv("RECOUP_SANDBOX", "1")
+    monkeypatch.setenv("RECOUP_SMTP_URL", "")
+    found = load_settings()
+    assert (found.port, found.sandbox, found.smtp_url, found.host, found.admin_name) == (9000, True, None, "127.0.0.1", "admin")
+    assert found.home == Path("~/.recoup").expanduser()
+    assert found.config == found.home / "recoup.toml"
+
+
+def test_a_config_in_the_working_folder_comes_before_that_of_the_home(settings: Settings, tmp_path: Path) -> None:
+    assert settings.config == tmp_path / "recoup.toml"
+
+
+def test_a_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOUP_PORT", "many")
+    with pytest.raises(Misconfigured, match="RECOUP_PORT"):
+        load_settings()
+
+
+def test_a_config_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOUP_CONFIG", "/nowhere/recoup.toml")
+    with pytest.raises(Misconfigured, match="/nowhere/recoup"):
+        load_settings()
+
+
+def test_references_to_secrets_are_resolved(settings: Settings) -> None:
+    text = """
+    [connections.stripe-eu]
+    platform = "stripe"
+    api_key = "env:KEY"
+    webhook_secrets = ["env:HOOK", "env:OLD_HOOK"]
+    """
+    found = connections(settings, text)["stripe-eu"]
+    assert found.platform is Platform.STRIPE
+    assert (found.api_key, found.webhook_secrets) == ("sk_live_1", ("whsec_1", "whsec_0"))
+    assert "sk_live_1" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "livemode"),
+    [
+        ('api_key = "env:KEY"', True),
+        ('api_key = "env:TEST_KEY"', False),
+        ('api_key = "env:TEST_KEY"\nlivemode = true', True),
+        ("", False),
+    ],
+)
+def test_money_is_real_only_where_the_file_or_the_key_says_so(settings: Settings, lines: str, livemode: bool) -> None:
+    found = connections(settings, f'[connections.one]\nplatform = "stripe"\n{lines}')["one"]
+    assert (found.livemode, found.simulated) == (livemode, not livemode)
+
+
+def test_the_sandbox_is_always_simulated(settings: Settings) -> None:
+    assert connections(settings, '[connections.one]\nplatform = "sandbox"\nlivemode = true')["one"].simulated
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[connections.a]\nplatform = "stripe"\napi_key = "sk_live_1"', r"connections\.a\.api_key holds a secret itself.*env:NAME"),
+        ('[connections.a]\nplatform = "stripe"\nwebhook_secrets = ["whsec_1"]', r"connections\.a\.webhook_secrets holds a secret itself"),
+        ('[connections.a]\nplatform = "stripe"\napi_key = "env:NONE"', r"connections\.a\.api_key refers to .* NONE, which is not set"),
+        ('[connections.a]\nplatform = "paypal"', r"connections\.a\.platform: .*'stripe'"),
+        ('[connections.a]\nplatform = "stripe"\ncolour = 1', r"connections\.a\.colour: Extra inputs"),
+        ("[connections.a]", r"connections\.a\.platform: Field required"),
+        ("[connections]\na = 1", r"connections\.a"),
+        ('[connections."../x"]\nplatform = "stripe"', r"part of the webhook's address"),
+        ("[connection.a]", r"unknown table 'connection'"),
+        ("[connections", "not valid TOML"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(settings: Settings, text: str, message: str) -> None:
+    with pytest.raises(Misconfigured, match=message) as refused:
+        connections(settings, text)
+    assert "sk_live_1" not in str(refused.value)
+
+
+def test_without_a_file_there_is_a_sandbox_in_sandbox_mode_and_nothing_otherwise(settings: Settings) -> None:
+    assert load_connections(settings, {}) == {}
+    [only] = load_connections(settings.model_copy(update={"sandbox": True}), {"RECOUP_SANDBOX_URL": "http://127.0.0.1:9/"}).values()
+    assert (only.name, only.platform, only.simulated, only.api_base) == ("sandbox", Platform.SANDBOX, True, "http://127.0.0.1:9")
