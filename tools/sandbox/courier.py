@@ -1,13 +1,12 @@
 """Delivers webhooks as vendors do: signed, in no certain order, again and again until somebody answers 2xx."""
 
 import asyncio
-import hashlib
-import hmac
 import time
 from contextlib import suppress
 
 import httpx
 
+from tools.billing.signatures import sign_stripe
 from tools.sandbox.rows import DeliveryRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
@@ -21,11 +20,6 @@ PENDING = """
 SELECT d.event, d.copy AS copy_number, e.body, d.tries FROM deliveries d JOIN events e ON e.id = d.event
 WHERE NOT d.delivered AND d.due_at <= ? AND d.try_wall <= ? ORDER BY d.due_at, d.place, d.event, d.copy LIMIT ?
 """
-
-
-def sign(secret: str, body: str, at: int) -> str:
-    """The value of ``Sandbox-Signature``: HMAC-SHA256 of ``t.body`` in hexadecimal."""
-    return f"t={at},v1={hmac.new(secret.encode(), f'{at}.{body}'.encode(), hashlib.sha256).hexdigest()}"
 
 
 class Courier:
@@ -52,9 +46,10 @@ class Courier:
                         await asyncio.wait_for(self._news.wait(), FIRST_WAIT_SECONDS)
 
     async def _deliver(self, client: httpx.AsyncClient, delivery: DeliveryRow) -> None:
-        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sign(self._secret, delivery.body, int(time.time()))}
+        body = delivery.body.encode()
+        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sign_stripe(body, self._secret, int(time.time()))}
         try:
-            response = await client.post(self._url, content=delivery.body, headers=headers)
+            response = await client.post(self._url, content=body, headers=headers)
             arrived = response.is_success
         except httpx.HTTPError:
             arrived = False
