@@ -16,6 +16,7 @@ from graph.state import (
     priority_of,
     proposals_of,
     signals_of,
+    start_on,
 )
 from prompts.render import prompts_digest
 from recoup.approval import request_approval
@@ -34,18 +35,19 @@ class Nodes:
         self._deps = deps
 
     async def load_facts(self, state: RecoveryState) -> RecoveryState:
-        """Reads the world once: everything below rests on these facts and this policy."""
-        now = await self._deps.clock.now()
-        facts = await self._deps.facts.load(case_of(state), now)
-        version, policy = await self._deps.policies.current()
-        return {
-            "facts": facts.model_dump(mode="json"),
-            "policy": policy.model_dump(mode="json"),
-            "policy_version": version,
+        """Reads the world once, unless the job gave it along: everything below rests on these facts and this policy."""
+        world = state
+        if "facts" not in state:
+            now = await self._deps.clock.now()
+            world = start_on(await self._deps.facts.load(case_of(state), now), *await self._deps.policies.current())
+        facts = facts_of(world)
+        line = f"Case {facts.case.id} as of {facts.now:%Y-%m-%d %H:%M} UTC, policy version {world.get('policy_version')}."
+        read: RecoveryState = {
             "flow_version": FLOW_VERSION,
             "prompts_digest": prompts_digest(),
-            "trace": [Said(node="load_facts", lines=[f"Case {facts.case.id} as of {now:%Y-%m-%d %H:%M} UTC, policy version {version}."])],
+            "trace": [Said(node="load_facts", lines=[line])],
         }
+        return world | read
 
     async def orchestrate(self, state: RecoveryState) -> RecoveryState:
         """Who works on it."""

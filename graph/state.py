@@ -65,8 +65,14 @@ class Settled(Record):
 
 
 def start_state(case_id: str) -> RecoveryState:
-    """The input of a new thread."""
+    """The input of a new thread that reads the world itself."""
     return RecoveryState(case_id=case_id, trace=[], done=False)
+
+
+def start_on(facts: CaseFacts, version: int, policy: Policy) -> RecoveryState:
+    """The input of a new thread on a world that the job has read already: what its decision's row says is what it rests on."""
+    read = RecoveryState(facts=facts.model_dump(mode="json"), policy=policy.model_dump(mode="json"), policy_version=version)
+    return start_state(facts.case.id) | read
 
 
 def case_of(state: RecoveryState) -> str:

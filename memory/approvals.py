@@ -1,5 +1,6 @@
 """Approvals: what was shown to people, bound by a digest, and the one answer that each gets and that is used once."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import LiteralString
@@ -8,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from memory import audit
 from memory.database import Read, Write
-from recoup.approval import ApprovalAnswer, ApprovalRequest
+from recoup.approval import ApprovalRequest, HumanDecision
 from recoup.errors import Conflict, Expired, NotFound
 from recoup.ids import new_id
 from recoup.people import Person, Role
@@ -45,7 +46,7 @@ class ApprovalRow(Record):
     edited_by: tuple[str, ...]
     status: ApprovalStatus
     void_reason: str | None
-    answer: ApprovalAnswer | None
+    answer: tuple[HumanDecision, ...] | None
     note: str | None
     decided_by: str | None
     decided_role: Role | None
@@ -88,7 +89,7 @@ async def ask(tx: Write, *, decision_id: str, case_id: str, interrupt: Interrupt
 
 
 async def decide(
-    tx: Write, approval_id: str, *, digest: str, answer: ApprovalAnswer, note: str | None, person: Person, at: datetime
+    tx: Write, approval_id: str, *, digest: str, answer: Sequence[HumanDecision], note: str | None, person: Person, at: datetime
 ) -> ApprovalRow:
     """The one answer. Raises NotFound, Conflict (decided, void, or shown differently) or Expired.
 
@@ -104,7 +105,7 @@ async def decide(
         {
             "id": approval_id,
             "digest": digest,
-            "answer": Jsonb(answer.model_dump(mode="json")),
+            "answer": _json(answer),
             "note": note,
             "person": person.name,
             "role": person.role,
@@ -112,14 +113,14 @@ async def decide(
         },
     )
     if row is None:
-        raise await _why_not(tx, approval_id, digest, at)
-    data: dict[str, object] = {"digest": digest, "answers": [decision.type for decision in answer.decisions], "role": person.role}
+        raise await _taken(tx, approval_id, digest, at)
+    data: dict[str, object] = {"digest": digest, "answers": [decision.type for decision in answer], "role": person.role}
     await _audit(tx, row.case_id, approval_id, ApprovalStatus.DECIDED, actor=person.name, at=at, data=data)
     return row
 
 
 async def amend(
-    tx: Write, approval_id: str, *, digest: str, edits: ApprovalAnswer, request: ApprovalRequest, person: Person, at: datetime
+    tx: Write, approval_id: str, *, digest: str, edits: Sequence[HumanDecision], request: ApprovalRequest, person: Person, at: datetime
 ) -> ApprovalRow:
     """Four eyes: shows the edited actions instead, for somebody else to answer. Raises as ``decide``."""
     row = await tx.one(
@@ -133,13 +134,13 @@ async def amend(
             "digest": digest,
             "new": request.digest,
             "request": Jsonb(request.model_dump(mode="json")),
-            "edits": Jsonb(edits.model_dump(mode="json")),
+            "edits": _json(edits),
             "person": person.name,
             "at": at,
         },
     )
     if row is None:
-        raise await _why_not(tx, approval_id, digest, at)
+        raise await _taken(tx, approval_id, digest, at)
     data: dict[str, object] = {"edited": True, "digest": request.digest, "before": digest}
     await _audit(tx, row.case_id, approval_id, ApprovalStatus.PENDING, actor=person.name, at=at, data=data)
     return row
@@ -193,15 +194,6 @@ async def of_decision(session: Read, decision_id: str) -> ApprovalRow | None:
     return await session.one(ApprovalRow, "SELECT" + COLUMNS + " FROM approvals WHERE decision_id = %s", (decision_id,))
 
 
-async def overdue(session: Read, now: datetime, limit: int = 100) -> list[ApprovalRow]:
-    """Pending approvals whose time is over, oldest first."""
-    return await session.all(
-        ApprovalRow,
-        "SELECT" + COLUMNS + " FROM approvals WHERE status = 'pending' AND expires_at <= %s ORDER BY expires_at, id LIMIT %s",
-        (now, limit),
-    )
-
-
 async def page(
     session: Read, *, status: str | None = None, case_id: str | None = None, before: str | None = None, limit: int = 50
 ) -> list[ApprovalRow]:
@@ -218,19 +210,32 @@ async def page(
     )
 
 
-async def _why_not(tx: Write, approval_id: str, digest: str, at: datetime) -> Conflict | Expired:
-    row = await get(tx, approval_id)
+def refusal(row: ApprovalRow, digest: str, at: datetime) -> Conflict | Expired | None:
+    """Why an answer to what ``digest`` shows cannot be taken at ``at``; None where it can."""
     match row.status:
         case ApprovalStatus.DECIDED:
-            return Conflict(f"approval {approval_id} was already decided by {row.decided_by}")
+            return Conflict(f"approval {row.id} was already decided by {row.decided_by}")
         case ApprovalStatus.VOID:
-            return Conflict(f"approval {approval_id} is void: {row.void_reason}")
+            return Conflict(f"approval {row.id} is void: {row.void_reason}")
         case ApprovalStatus.EXPIRED:
-            return Expired(f"approval {approval_id} expired at {row.expires_at.isoformat()}")
+            return Expired(f"approval {row.id} expired at {row.expires_at.isoformat()}")
         case ApprovalStatus.PENDING if row.expires_at <= at:
-            return Expired(f"approval {approval_id} expired at {row.expires_at.isoformat()}")
+            # Its timer has not fired yet, but its time is over.
+            return Expired(f"approval {row.id} expired at {row.expires_at.isoformat()}")
+        case ApprovalStatus.PENDING if row.digest != digest:
+            return Conflict(f"approval {row.id} shows something else: its digest is {row.digest}; read it again before you answer")
         case ApprovalStatus.PENDING:
-            return Conflict(f"approval {approval_id} shows something else now: its digest is {row.digest}, not {digest}; read it again")
+            return None
+
+
+async def _taken(tx: Write, approval_id: str, digest: str, at: datetime) -> Conflict | Expired:
+    """Why the row did not change; where it looks open again, somebody was faster and has gone."""
+    row = await get(tx, approval_id)
+    return refusal(row, digest, at) or Conflict(f"approval {approval_id} changed while you answered; read it again")
+
+
+def _json(decisions: Sequence[HumanDecision]) -> Jsonb:
+    return Jsonb([decision.model_dump(mode="json") for decision in decisions])
 
 
 async def _audit(

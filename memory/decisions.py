@@ -70,14 +70,15 @@ COLUMNS: LiteralString = """
     verdicts, trace, outcome, created_at, finished_at"""
 
 
-async def start(tx: Write, decision_id: str, *, facts: CaseFacts, stamp: Stamp, trigger: str) -> None:
-    """A running decision on these facts. The case must have no other live one: see ``supersede_live``."""
-    await tx.run(
+async def start(tx: Write, decision_id: str, *, facts: CaseFacts, stamp: Stamp, trigger: str) -> bool:
+    """A running decision on these facts; False, and nothing is done, where the case has another live one (``supersede_live``)."""
+    started = await tx.run(
         """
         INSERT INTO decisions (id, case_id, case_version, policy_version, flow_version, prompts_digest, trigger, state, facts,
                                facts_digest, created_at, woken_at)
         VALUES (%(id)s, %(case_id)s, %(version)s, %(policy)s, %(flow)s, %(prompts)s, %(trigger)s, 'running', %(facts)s, %(digest)s,
                 %(at)s, %(wall)s)
+        ON CONFLICT (case_id) WHERE state IN ('running', 'waiting') DO NOTHING
         """,
         {
             "id": decision_id,
@@ -93,8 +94,11 @@ async def start(tx: Write, decision_id: str, *, facts: CaseFacts, stamp: Stamp, 
             "wall": wall_now(),
         },
     )
+    if not started:
+        return False
     data: dict[str, object] = {"trigger": trigger, "case_version": facts.case.version, "policy_version": stamp.policy_version}
     await _audit(tx, facts.case.id, decision_id, DecisionState.RUNNING, at=facts.now, data=data)
+    return True
 
 
 async def conclude(tx: Write, decision_id: str, case_id: str, state: DecisionState, conclusion: Conclusion, *, at: datetime) -> None:
