@@ -7,7 +7,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from recoup.decline import Category
 from recoup.errors import Misconfigured
@@ -128,6 +128,13 @@ class Freshness(Record):
     reading_seconds: Annotated[float, Field(gt=0)] = 300
 
 
+VOIDS_DEBT = {CancellationKind.IMMEDIATE: True, CancellationKind.NON_PAYMENT: False, CancellationKind.PERIOD_END: False}
+
+
+def _with_every_kind(given: dict[CancellationKind, bool]) -> dict[CancellationKind, bool]:
+    return VOIDS_DEBT | given
+
+
 class Policy(Record):
     """One version of the policy."""
 
@@ -139,11 +146,7 @@ class Policy(Record):
     approvals: Approvals = Approvals()
     steps: Steps = Steps()
     freshness: Freshness = Freshness()
-    voids_debt: dict[CancellationKind, bool] = {
-        CancellationKind.IMMEDIATE: True,
-        CancellationKind.NON_PAYMENT: False,
-        CancellationKind.PERIOD_END: False,
-    }
+    voids_debt: Annotated[dict[CancellationKind, bool], AfterValidator(_with_every_kind)] = VOIDS_DEBT
     holdout_share: Share = 0.0
     agencies: tuple[str, ...] = ()
 

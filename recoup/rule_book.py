@@ -1,5 +1,9 @@
-"""Every rule the gate knows, by its stable id: what it means and who says so. Denials, overrides and docs/rules.md use the ids."""
+"""Every rule the gate knows, by its stable id: what it means and who says so. Denials, counts and overrides use the ids.
 
+docs/rules.md is drawn from it: ``python -m recoup.rule_book > docs/rules.md``. A test fails while the page is stale.
+"""
+
+import sys
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -96,3 +100,42 @@ def speaks(rule_id: str, detail: str, not_before: datetime | None = None) -> Rul
 def hold_rule(hold: Hold) -> str:
     """The id of the rule of a hold."""
     return f"hold-{hold}"
+
+
+PAGE = """# The rules of the gate
+
+Generated from `recoup/rule_book.py` and `recoup/rules/network.toml` by `python -m recoup.rule_book > docs/rules.md`; a test fails
+while this page is stale. What the gate does with them is in `recoup/gate.py`.
+
+## Absolute rules
+
+No person, mode or policy lifts them. Denials by them name the rule and its source.
+
+{absolute}
+
+## House rules
+
+From the [policy](policy.md). A person may lift one for a case, with a reason that the audit keeps. Most say when time cures them.
+
+{house}
+
+## Escalations
+
+They deny nothing: in every mode they ask a person.
+
+{escalation}
+"""
+
+
+def page() -> str:
+    """docs/rules.md as it should stand."""
+    return PAGE.format(**{strength.value: _table(strength) for strength in Strength})
+
+
+def _table(strength: Strength) -> str:
+    rows = [f"| `{rule.id}` | {rule.meaning} | {rule.source} |" for rule in rule_book().values() if rule.strength is strength]
+    return "\n".join(("| Rule | Denies or asks because | Source |", "|---|---|---|", *rows))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

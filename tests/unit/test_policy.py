@@ -28,6 +28,10 @@ def test_a_policy_may_leave_out_what_it_does_not_change() -> None:
     assert (policy.mode, policy.house.messages_per_day, policy.house.messages_per_week) == ("hybrid", 2, 3)
 
 
+def test_what_one_kind_of_cancellation_does_leaves_the_others_alone() -> None:
+    assert parse_policy("[voids_debt]\nimmediate = false").voids_debt == Policy().voids_debt | {"immediate": False}
+
+
 def test_a_cohort_reads_as_in_the_comment_of_the_default() -> None:
     text = """
         [[cohorts]]
