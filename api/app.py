@@ -21,6 +21,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
+    app.state.backlog = webhooks.Backlog()
     problems.install(app)
     app.include_router(webhooks.router)
     app.include_router(health.router)

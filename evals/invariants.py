@@ -1,6 +1,7 @@
 """The ten invariants of ARCHITECTURE, asked of the whole database and of the other sides' own ledgers. Reads only; safe in production."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 from evals.checks.audit import audit_covers_every_change
 from evals.checks.contact import timers_and_hours_hold
@@ -49,20 +50,37 @@ class Report:
         return {name: result.examined for name, result in self.results.items()}
 
     @property
+    def findings(self) -> dict[str, list[dict[str, str]]]:
+        """Every violation, by invariant."""
+        return {name: [asdict(finding) for finding in result.findings] for name, result in self.results.items() if result.findings}
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """What could not be looked at, by invariant."""
+        return {name: result.notes for name, result in self.results.items() if result.notes}
+
+    @property
     def holds(self) -> bool:
         """Whether nothing was found."""
         return not any(self.violations.values())
 
 
 async def check(
-    database: Database, platforms: dict[str, PlatformLedger], mail: MailLedger | None, *, patience_seconds: float = PATIENCE_SECONDS
+    database: Database,
+    platforms: dict[str, PlatformLedger],
+    mail: MailLedger | None,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    on_checked: Callable[[str], None] | None = None,
 ) -> Report:
     """Runs every invariant. ``platforms``: a ledger per connection that has one. ``patience_seconds``: how long an event, a due timer or a
-    difference from the platform may stand before it counts; 0 says that all work is done."""
+    difference from the platform may stand before it counts; 0 says that all work is done. ``on_checked`` hears each name as it is done."""
     results: dict[str, Result] = {}
     async with database.read() as session:
         scope = Scope(session, platforms, mail, wall_now(), patience_seconds)
         for name, invariant in INVARIANTS.items():
             results[name] = Result()
             await invariant(scope, results[name])
+            if on_checked:
+                on_checked(name)
     return Report(results)

@@ -1,0 +1,89 @@
+"""``recoup audit``: verify the hash chains, read them, and check the invariants over everything that is stored."""
+
+import sys
+
+import click
+
+from api.cli.output import json_option, print_json, print_rows
+
+COLUMNS = ("at", "kind", "state", "subject", "actor", "data")
+
+
+@click.group()
+def command() -> None:
+    """The insert-only audit log, and the invariants it proves."""
+
+
+@command.command()
+@json_option
+def verify(*, as_json: bool) -> None:
+    """Recompute every hash. Exit code 1 where a chain does not hold."""
+    from api.cli.session import with_services
+    from graph.bootstrap import Services
+    from memory import audit_log
+
+    async def walk(services: Services) -> audit_log.Verification:
+        async with services.db.read() as session:
+            return await audit_log.verify(session)
+
+    result = with_services(walk)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{result.verified} of {result.entries} entries verify.")
+        for problem in result.problems:
+            click.echo(f"  broken: {problem}")
+    sys.exit(1 if result.problems else 0)
+
+
+@command.command()
+@click.argument("case_id")
+@click.option("--limit", type=click.IntRange(1, 500), default=200, show_default=True, help="How many at most.")
+@json_option
+def show(case_id: str, *, limit: int, as_json: bool) -> None:
+    """Show the chain of a case (or of ``policy``, ``keys``, ``switches``), in the order of the commits."""
+    from api.cli.session import with_services
+    from graph.bootstrap import Services
+    from memory import audit_log
+
+    async def read(services: Services) -> list[audit_log.EntryRow]:
+        async with services.db.read() as session:
+            return await audit_log.page(session, chain=case_id, limit=limit)
+
+    print_rows(with_services(read), COLUMNS, as_json=as_json, empty=f"There is no chain {case_id}.")
+
+
+@command.command()
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    default=900.0,
+    show_default=True,
+    help="Seconds that things may be on their way; 0: all is done.",
+)
+@json_option
+def invariants(*, patience: float, as_json: bool) -> None:
+    """Check all invariants over the database and the ledgers of the other sides. Exit code 1 where one is violated."""
+    from api.cli.session import with_services
+    from evals.invariants import INVARIANTS, Report, check
+    from evals.sources import read_ledgers
+    from graph.bootstrap import Services
+
+    async def look(services: Services) -> Report:
+        platforms, mail = await read_ledgers(services.settings, services.connections)
+        with click.progressbar(length=len(INVARIANTS), label="Checking invariants", file=sys.stderr) as bar:
+            return await check(services.db, platforms, mail, patience_seconds=patience, on_checked=lambda _: bar.update(1))
+
+    report = with_services(look)
+    if as_json:
+        print_json({"violations": report.violations, "examined": report.examined, "findings": report.findings, "notes": report.notes})
+    else:
+        for name, result in report.results.items():
+            click.echo(
+                f"{'holds ' if not result.findings else 'BROKEN'}  {name}: {result.examined} rows, {len(result.findings)} violations"
+            )
+            for finding in result.findings[:20]:
+                click.echo(f"          {finding.subject}: {finding.problem}")
+            for note in result.notes:
+                click.echo(f"          note: {note}")
+    sys.exit(0 if report.holds else 1)
