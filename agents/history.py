@@ -45,13 +45,14 @@ def has_receipt(facts: CaseFacts) -> bool:
 
 
 def charge_awaiting_result(facts: CaseFacts) -> ActionFacts | None:
-    """A charge of ours whose attempt has not appeared among the facts yet."""
+    """A charge of ours that is on its way, or whose attempt has not appeared among the facts yet."""
     newest_attempt = max((a.occurred_at for a in facts.attempts), default=None)
     for action in reversed(facts.actions):
-        if action.risk is RiskClass.CHARGE or action.name is ActionName.USE_BACKUP_METHOD:
-            unseen = newest_attempt is None or newest_attempt < action.at
-            recent = facts.now - action.at < RESULT_IS_AWAITED_FOR
-            return action if unseen and (action.state in ON_ITS_WAY or (action.state == "done" and recent)) else None
+        charges = action.risk is RiskClass.CHARGE or action.name is ActionName.USE_BACKUP_METHOD
+        unseen = newest_attempt is None or newest_attempt < action.at
+        recently_done = action.state == "done" and facts.now - action.at < RESULT_IS_AWAITED_FOR
+        if charges and unseen and (action.state in ON_ITS_WAY or recently_done):
+            return action
     return None
 
 

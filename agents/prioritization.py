@@ -66,6 +66,8 @@ def _pause(facts: CaseFacts) -> Part | None:
     if facts.case.holds:
         held = ", ".join(sorted(facts.case.holds))
         return Part(says=f"The case is held ({held}); nothing is done until a person releases it.")
+    if facts.invoice.remaining_minor <= 0:
+        return Part(says="Nothing remains to be collected; the case closes when the platform says so.")
     awaited = charge_awaiting_result(facts)
     if not facts.has_open_attempt and awaited is None:
         return None

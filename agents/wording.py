@@ -7,7 +7,7 @@ from prompts.slots import MESSAGE_SLOTS
 
 # Words that accuse, reveal why a bank declined, or threaten. Whole words, any case.
 FORBIDDEN = re.compile(
-    r"\b(fraud\w*|stolen|theft|lost card|lost or|pick ?up card|suspicious|blacklist\w*|black ?listed|criminal\w*|police|prosecut\w*"
+    r"\b(fraud\w*|stolen|theft|lost card|pick ?up card|suspicious|blacklist\w*|black ?listed|criminal\w*|police|prosecut\w*"
     r"|lawyers?|attorneys?|lawsuits?|sue|sued|court|legal|litigation|bailiffs?|debt collect\w*|collection agenc\w*"
     r"|credit (score|bureau|report)"
     r"|insufficient funds|declined|bankrupt\w*)\b",

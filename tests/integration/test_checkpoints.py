@@ -1,6 +1,7 @@
 """Decisions that wait for a person live in PostgreSQL: they can be resumed anywhere, pruned when over, and missed when lost."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,6 +15,14 @@ from tests.factories import make_facts
 from tests.worlds import World, thread
 
 APPROVE: dict[str, Any] = {"decisions": [{"type": "approve"}]}
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A graph whose code has moved on."""
+
+    nodes: dict[str, Any]
+    checkpointer: Any
 
 
 @pytest.fixture
@@ -57,11 +66,8 @@ async def test_a_thread_whose_node_is_gone_is_reported(graph: DecisionGraph) -> 
     await ask(graph, "dec_1")
     assert await pending_mismatches(graph, ["dec_1"]) == []
 
-    class Renamed:
-        nodes = {name: node for name, node in graph.nodes.items() if name != "human_review"}
-        checkpointer = graph.checkpointer
-
-    assert await pending_mismatches(Renamed(), ["dec_1"]) == ["dec_1"]
+    renamed = Renamed({name: node for name, node in graph.nodes.items() if name != "human_review"}, graph.checkpointer)
+    assert await pending_mismatches(renamed, ["dec_1"]) == ["dec_1"]
 
 
 async def test_a_thread_without_a_checkpoint_is_reported(graph: DecisionGraph) -> None:

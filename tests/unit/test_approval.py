@@ -54,20 +54,20 @@ def test_an_answer_gives_one_decision_an_action() -> None:
     assert [decision.type for decision in answer.decisions] == ["approve", "reject"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "says"),
-    [
-        ({"decisions": [APPROVE]}, "2 actions were asked and 1 decisions given"),
-        ({"decisions": [APPROVE, APPROVE, APPROVE]}, "3 decisions given"),
-        ({"decisions": [APPROVE, {"type": "respond"}]}, "not valid"),
-        ({"decisions": [APPROVE, {"type": "approve", "args": {}}]}, "not valid"),
-        ({}, "not valid"),
-        (None, "not valid"),
-        ({"decisions": [APPROVE, edit("fly_to_the_moon", {})]}, "there is no action"),
-        ({"decisions": [APPROVE, edit("retry_payment", {"credential_id": "crd_1"})]}, "arguments of retry_payment"),
-        ({"decisions": [APPROVE, edit("use_backup_method", make_retry().args)]}, "cannot be edited into"),
-    ],
-)
+UNFIT: list[tuple[Any, str]] = [
+    ({"decisions": [APPROVE]}, "2 actions were asked and 1 decisions given"),
+    ({"decisions": [APPROVE, APPROVE, APPROVE]}, "3 decisions given"),
+    ({"decisions": [APPROVE, {"type": "respond"}]}, "not valid"),
+    ({"decisions": [APPROVE, {"type": "approve", "args": []}]}, "not valid"),
+    ({}, "not valid"),
+    (None, "not valid"),
+    ({"decisions": [APPROVE, edit("fly_to_the_moon", {})]}, "there is no action"),
+    ({"decisions": [APPROVE, edit("retry_payment", {"credential_id": "crd_1"})]}, "arguments of retry_payment"),
+    ({"decisions": [APPROVE, edit("use_backup_method", make_retry().args)]}, "cannot be edited into"),
+]
+
+
+@pytest.mark.parametrize(("answer", "says"), UNFIT)
 def test_an_answer_that_does_not_fit_is_refused_with_the_reason(answer: object, says: str) -> None:
     with pytest.raises(Malformed, match=says):
         check_answer(REQUEST, answer)

@@ -1,7 +1,7 @@
 """Whole decisions without a database: facts go in, a verdict comes out, and a person's answer is applied to the world as it is then."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -301,12 +301,15 @@ async def test_a_checkpoint_holds_plain_values_and_nothing_personal() -> None:
     run = Run(both_due())
     state = await run.start()
 
-    def plain(value: Any) -> bool:
-        if isinstance(value, dict):
-            return all(isinstance(key, str) and plain(inner) for key, inner in value.items())
-        if isinstance(value, list):
-            return all(plain(inner) for inner in value)
-        return value is None or type(value) in {str, int, float, bool}
+    def plain(value: object) -> bool:
+        match value:
+            case dict():
+                pairs = cast("dict[object, object]", value)
+                return all(isinstance(key, str) and plain(inner) for key, inner in pairs.items())
+            case list():
+                return all(plain(inner) for inner in cast("list[object]", value))
+            case _:
+                return value is None or type(value) in {str, int, float, bool}
 
     assert plain({key: value for key, value in state.items() if not key.startswith("__")})
     assert "ada@customer.example" not in str(state)

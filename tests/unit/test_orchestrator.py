@@ -24,7 +24,7 @@ def failed(category: Category, reason: str | None = None, **changes: Any) -> Any
     return attempt_facts(category=category, reason=reason or category.value, **changes)
 
 
-TO_PEOPLE = [
+TO_PEOPLE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("a dispute", {"case": case_info(holds=(Hold.DISPUTE,))}, ("dispute",)),
     ("a reversal", {"case": case_info(holds=(Hold.REVERSAL,))}, ("dispute",)),
     ("a death", {"case": case_info(holds=(Hold.DECEASED, Hold.DISPUTE))}, ("vulnerable",)),
@@ -56,7 +56,7 @@ def test_people_get(what: str, facts: dict[str, Any], signals: tuple[str, ...]) 
     assert set(route.evidence) <= make_facts(**facts).row_ids()
 
 
-TO_THE_PLAN = [
+TO_THE_PLAN: list[tuple[str, dict[str, Any]]] = [
     ("too little money", {}),
     ("no reason given", {"attempts": (failed(Category.GENERIC),)}),
     ("a technical failure", {"attempts": (failed(Category.TECHNICAL),)}),

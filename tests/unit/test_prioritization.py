@@ -1,73 +1,24 @@
 """What is done about a case and when: one table a day of the plan, and the rules that keep it sane."""
 
-from datetime import datetime, timedelta
-from itertools import count
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from agents import prioritization
-from recoup.actions import ActionName, ChargeArgs, MessageArgs, RiskClass, make_action, typed_args
-from recoup.case import CaseStatus, Hold
+from recoup.actions import ActionName, ChargeArgs, MessageArgs, RiskClass, typed_args
 from recoup.decline import Category
-from recoup.facts import ActionFacts, CaseFacts
 from recoup.invoice import AttemptStatus, CredentialSlot, Initiator
-from recoup.policy import Policy, Steps
-from recoup.proposal import Proposal
 from tests.factories import (
-    FAILED_AT,
-    NOW,
     account_facts,
-    action_facts,
     attempt_facts,
-    case_info,
-    connection_facts,
     contact_facts,
     credential_facts,
     invoice_facts,
     make_facts,
 )
-
-POLICY = Policy()
-RETRY, WRITE, ASK = ActionName.RETRY_PAYMENT, ActionName.SEND_MESSAGE, ActionName.REQUEST_METHOD_UPDATE
-BACKUP, GRACE, SUSPEND = ActionName.USE_BACKUP_METHOD, ActionName.EXTEND_GRACE, ActionName.SUSPEND_SERVICE
-
-
-def at(day: float) -> datetime:
-    return FAILED_AT + timedelta(days=day)
-
-
-def propose(facts: CaseFacts, policy: Policy = POLICY) -> Proposal:
-    numbers = count(1)
-    proposal = prioritization.propose(facts, policy, lambda: f"act_new_{next(numbers)}")
-    assert prioritization.check(proposal, proposal, facts, policy).refused is None
-    return proposal
-
-
-def names(proposal: Proposal) -> list[ActionName]:
-    return [proposed.action.name for proposed in proposal.actions]
-
-
-def wakes(proposal: Proposal) -> datetime | None:
-    return proposal.wait.until if proposal.wait else None
-
-
-def failed(category: Category, day: float = 0, **changes: Any) -> Any:
-    return attempt_facts(category=category, reason=category.value, occurred_at=at(day), **changes)
-
-
-def wrote(step: int, **changes: Any) -> ActionFacts:
-    values = {"id": f"act_m{step}", "step": step, "at": at(POLICY.steps.message_days[step])}
-    return action_facts(**(values | changes))
-
-
-def did(name: ActionName, day: float, state: str = "done", **changes: Any) -> ActionFacts:
-    risk = RiskClass.CHARGE if name is RETRY else RiskClass.ACCOUNT
-    return action_facts(name=name, risk=risk, state=state, at=at(day), step=None, channel=None, id=f"act_{name}_{day}", **changes)
-
+from tests.plans import ASK, BACKUP, POLICY, RETRY, SUSPEND, WRITE, at, did, failed, names, propose, wakes, wrote
 
 HOUR = 1 / 24
-FIRST_DECISION = [
+FIRST_DECISION: list[tuple[Category, list[ActionName], float]] = [
     (Category.FUNDS, [WRITE], 1),
     (Category.GENERIC, [WRITE], 1),
     (Category.TECHNICAL, [], HOUR),
@@ -272,138 +223,10 @@ def test_a_refused_backup_is_not_proposed_again() -> None:
     assert BACKUP not in names(propose(facts))
 
 
-DONE_WRITING = tuple(wrote(step) for step in range(4))
-PREMIUM = account_facts(plan_tier="premium")
+def test_a_later_denial_does_not_hide_a_charge_that_is_on_its_way() -> None:
+    actions = (wrote(0), did(RETRY, 3, "started"), did(RETRY, 3.05, "denied"))
+    assert names(propose(make_facts(now=at(3.1), actions=actions))) == []
 
 
-def late(day: float, *actions: ActionFacts, **changes: Any) -> list[ActionName]:
-    """What is proposed on a late day, when all retries have failed and all messages are out."""
-    attempts = (failed(Category.FUNDS), failed(Category.FUNDS, 12, id="att_2"))
-    return names(propose(make_facts(now=at(day), attempts=attempts, actions=(*DONE_WRITING, *actions), **changes)))
-
-
-def test_the_service_is_suspended_on_its_day_and_only_once() -> None:
-    assert late(20.9) == []
-    assert late(21) == [SUSPEND]
-    assert late(22, did(SUSPEND, 21)) == []
-    assert late(22, case=case_info(suspended=True)) == []
-
-
-def test_a_premium_account_gets_more_time_before_the_suspension() -> None:
-    assert late(18.9, account=PREMIUM) == []
-    assert late(19, account=PREMIUM) == [GRACE]
-    granted = did(GRACE, 19)
-    assert late(21, granted, account=PREMIUM, case=case_info(grace_until=at(26))) == []
-    assert late(26, granted, account=PREMIUM, case=case_info(grace_until=at(26))) == [SUSPEND]
-
-
-def test_a_refused_grace_leads_to_the_suspension_on_its_day() -> None:
-    assert late(21, did(GRACE, 19, "rejected"), account=PREMIUM) == [SUSPEND]
-
-
-def test_nothing_is_proposed_that_the_platform_cannot_do_to_the_service() -> None:
-    assert late(21, connection=connection_facts(capabilities=())) == []
-
-
-def test_a_policy_without_suspension_never_suspends() -> None:
-    proposal = propose(make_facts(now=at(22), actions=DONE_WRITING), Policy(steps=Steps(suspend_day=None)))
-    assert SUSPEND not in names(proposal)
-
-
-def test_on_the_last_day_nothing_starts_any_more() -> None:
-    proposal = propose(make_facts(now=at(28)))
-    assert (names(proposal), proposal.wait) == ([], None)
-
-
-@pytest.mark.parametrize("hold", [Hold.PERSON, Hold.INCIDENT])
-def test_a_held_case_waits(hold: Hold) -> None:
-    proposal = propose(make_facts(now=at(3), case=case_info(holds=(hold,))))
-    assert (names(proposal), wakes(proposal)) == ([], at(28))
-
-
-CLOSED = case_info(status=CaseStatus.RECOVERED, recovered_attempt_id="att_1")
-
-
-def closed(*actions: ActionFacts, **changes: Any) -> list[tuple[ActionName, object]]:
-    facts = make_facts(now=at(4), case=CLOSED.model_copy(update=changes), invoice=invoice_facts(remaining_minor=0), actions=actions)
-    proposal = propose(facts)
-    assert proposal.wait is None
-    return [(p.action.name, p.action.args.get("template")) for p in proposal.actions]
-
-
-def test_a_customer_who_had_been_written_to_gets_one_receipt() -> None:
-    receipt = action_facts(id="act_r", step=0, template="receipt", state="ready", at=at(4))
-    assert closed(wrote(0)) == [(WRITE, "receipt")]
-    assert closed(wrote(0), receipt) == []
-
-
-def test_a_customer_who_never_heard_of_it_gets_no_receipt() -> None:
-    assert closed() == []
-    assert closed(wrote(0, state="rejected")) == []
-
-
-def test_a_case_that_ended_without_the_money_gets_no_receipt() -> None:
-    assert closed(wrote(0), status=CaseStatus.EXPIRED) == []
-
-
-def test_a_suspended_service_is_reinstated_after_the_payment() -> None:
-    assert closed(suspended=True) == [(ActionName.REINSTATE_SERVICE, None)]
-
-
-REVISIONS: list[tuple[str, dict[str, Any]]] = [
-    ("evidence of another case", {"evidence": ("att_of_another_case",)}),
-    ("a wait beyond the last day", {"wait": {"until": at(40), "reason": "later"}}),
-    ("a wait in the past", {"wait": {"until": at(0), "reason": "earlier"}}),
-    ("no wait at all", {"wait": None}),
-    ("a signal that does not exist", {"signals": ("weather",)}),
-]
-
-
-@pytest.mark.parametrize(("what", "change"), REVISIONS, ids=[row[0] for row in REVISIONS])
-def test_a_revision_is_refused_for(what: str, change: dict[str, Any]) -> None:
-    facts = make_facts()
-    draft = propose(facts)
-    revised = Proposal.model_validate(draft.model_dump() | change)
-    checked = prioritization.check(draft, revised, facts, POLICY)
-    assert checked.proposal == draft
-    assert checked.refused
-
-
-def test_a_revision_may_not_charge_what_the_rules_would_not() -> None:
-    charge = make_action(RETRY, ChargeArgs(credential_id="crd_1", amount_minor=4900, currency="USD"))
-    for facts in (
-        make_facts(attempts=(failed(Category.NEVER),)),
-        make_facts(case=case_info(holds=(Hold.PERSON,))),
-        make_facts(invoice=invoice_facts(next_platform_attempt_at=NOW + timedelta(hours=1))),
-        make_facts(attempts=(attempt_facts(status=AttemptStatus.PROCESSING),)),
-    ):
-        draft = propose(facts)
-        extra = {"id": "act_x", "action": charge.model_dump(), "reason": "now", "evidence": ("inv_1",), "confidence": 0.9}
-        revised = Proposal.model_validate(draft.model_dump() | {"actions": (extra,)})
-        assert prioritization.check(draft, revised, facts, POLICY).refused
-
-
-def test_a_revision_may_not_charge_more_than_remains_nor_another_credential() -> None:
-    facts = make_facts(now=at(1), actions=(wrote(0),))
-    draft = propose(facts)
-    for args in (
-        {"credential_id": "crd_1", "amount_minor": 4901, "currency": "USD"},
-        {"credential_id": "crd_of_someone", "amount_minor": 4900, "currency": "USD"},
-        {"credential_id": "crd_1", "amount_minor": 4900, "currency": "EUR"},
-    ):
-        action = draft.actions[0].model_copy(update={"action": make_action(RETRY, ChargeArgs.model_validate(args))})
-        assert prioritization.check(draft, draft.model_copy(update={"actions": (action,)}), facts, POLICY).refused
-
-
-def test_a_revision_may_not_repeat_a_message() -> None:
-    facts = make_facts()
-    draft = propose(facts)
-    written = facts.model_copy(update={"actions": (wrote(0),)})
-    assert prioritization.check(draft, draft, written, POLICY).refused == "step 0 has been written by email before"
-
-
-def test_a_revision_may_leave_an_action_out_and_say_why() -> None:
-    facts = make_facts()
-    draft = propose(facts)
-    revised = draft.model_copy(update={"actions": (), "reason": "the customer has promised to pay tomorrow"})
-    assert prioritization.check(draft, revised, facts, POLICY).proposal == revised
+def test_nothing_is_charged_or_written_where_nothing_remains() -> None:
+    assert names(propose(make_facts(now=at(3), invoice=invoice_facts(remaining_minor=0)))) == []
