@@ -1,6 +1,7 @@
 """``recoup approvals``: what waits for a person, exactly as it is bound to its digest, and the answer."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def _get(approval_id: str) -> Any:
     return with_services(read)
 
 
-def _answer(approval_id: str, decisions_for: Any, note: str) -> None:
+def _answer(approval_id: str, decisions_for: Callable[[int], object], note: str) -> None:
     from pydantic import ValidationError
 
     from api.answers import ApprovalAnswer, answer_approval
