@@ -1,16 +1,27 @@
 """Policies are versions: none is ever lost, only a valid one comes into force, and the audit tells who changed what."""
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from api.policy_change import set_policy
 from memory import policies
 from memory.database import Database
 from memory.policies import StoredPolicies
-from recoup.errors import Misconfigured, NotFound
+from recoup.clock import Clock, FixedClock
+from recoup.errors import Forbidden, Misconfigured, NotFound
+from recoup.people import Person, Role
 from recoup.policy import Mode, Policy, default_policy_text
 from tests.factories import NOW
+
+
+class Installation(NamedTuple):
+    """What changing the policy takes."""
+
+    db: Database
+    clock: Clock
+
 
 HYBRID = 'mode = "hybrid"\n# asked by Grace'
 
@@ -78,3 +89,12 @@ async def test_two_people_at_once_get_two_versions(db: Database) -> None:
 async def test_a_version_that_never_was_is_not_found(db: Database) -> None:
     with pytest.raises(NotFound, match="99"):
         await StoredPolicies(db).version(99)
+
+
+async def test_an_administrator_changes_the_policy_and_nobody_else(db: Database) -> None:
+    services = Installation(db, FixedClock(NOW))
+    for role in (Role.VIEWER, Role.APPROVER, Role.OPERATOR):
+        with pytest.raises(Forbidden, match="admin"):
+            await set_policy(services, Person(name="eve", role=role), HYBRID, "because")
+    row = await set_policy(services, Person(name="grace", role=Role.ADMIN), HYBRID, "because")
+    assert (row.version, row.created_by, row.created_at) == (2, "grace", NOW)
