@@ -108,8 +108,9 @@ async def count_try(tx: Write, action: ActionRow) -> ActionRow:
     """Counts a try that failed before it started; raises Busy where the lease has gone."""
     counted = await tx.one(
         ActionRow,
-        "UPDATE actions SET attempts = attempts + 1 WHERE id = %s AND lease_token = %s RETURNING " + COLUMNS,  # noqa: S608 - constants
-        (action.id, action.lease_token),
+        "UPDATE actions SET attempts = attempts + 1 WHERE id = %s AND lease_token = %s AND state = %s RETURNING "  # noqa: S608 - constants
+        + COLUMNS,
+        (action.id, action.lease_token, action.state),
     )
     if counted is None:
         raise Busy(f"action {action.id} was taken over")

@@ -1,0 +1,247 @@
+"""The execute job: one committed action, sent at most once, and only if the world still is as its decision saw it.
+
+claim (lease) ─► taken over? look it up ─► read the invoice ─► one transaction: lock, absorb, judge, ``started`` ─► send ─► outcome
+"""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from api.jobs import effects, outcome
+from api.jobs.absorb import absorb
+from graph.bootstrap import Services
+from memory import cases, messages, sending
+from memory.database import Write
+from memory.messages import MessageRow, MessageState
+from memory.outbox import ActionRow, ActionState
+from recoup.absolute_rules import hard_rules
+from recoup.actions import RiskClass
+from recoup.clock import wall_now
+from recoup.errors import Busy, DatabaseUnavailable, Malformed, Misconfigured, NotFound, OutcomeUnknown, Retryable
+from recoup.events import Reading
+from recoup.facts import CaseFacts
+from recoup.house_rules import house_rules
+from recoup.policy import Policy
+from recoup.ports import Absent, BillingPlatform, Effect, EffectLookup, EffectResult, Found, Indeterminate, OutgoingMessage
+from recoup.proposal import RuleHit
+from recoup.rule_book import speaks
+from recoup.settings import Connection
+
+log = logging.getLogger(__name__)
+
+# Whoever has less than its lease left by this much does not begin to send; whoever sends is cut off there.
+MARGIN_SECONDS = 1.5
+LEAST_SECONDS_TO_SEND = 1.0
+READ_SECONDS = 5.0
+# A message that could not be sent for a day is not sent later: a person decides.
+MESSAGE_KEY_SECONDS = 86_400.0
+KILL_SWITCH_PAUSE_SECONDS = 15.0
+
+KILL_SWITCH, CONTACT_HOURS = "kill-switch", "contact-hours"
+UNSENT = frozenset({MessageState.PLANNED, MessageState.UNKNOWN})
+
+
+class Errand(NamedTuple):
+    """A claimed action with what is needed to look it up and to send it."""
+
+    action: ActionRow
+    connection: Connection
+    platform: BillingPlatform
+    effect: Effect
+
+
+class Outgoing(NamedTuple):
+    """An action that has just started. ``message`` is set where it is a letter. ``deadline`` is monotonic: a worker that was paused
+    sees how late it is, whatever the wall clock says."""
+
+    errand: Errand
+    message: OutgoingMessage | None
+    deadline: float
+
+
+async def run(services: Services, action_id: str) -> None:
+    """Moves the action on, if it is due and nobody else holds it. What raises has been put off on the row already."""
+    async with services.db.write() as tx:
+        action = await sending.claim(tx, action_id, wall_now())
+    if action is None:
+        return
+    try:
+        await _advance(services, action)
+    except Busy as exc:
+        # Voided by news, or taken over because we were slow: whoever did it has written what holds.
+        log.info("%s", exc)
+    except DatabaseUnavailable:
+        raise
+    except Exception as exc:
+        # Where it has started meanwhile this is Busy: its lease runs out, and then it is looked up.
+        with suppress(Busy):
+            await _put_off(services, action, f"unexpected {type(exc).__name__}")
+        raise
+
+
+async def _advance(services: Services, action: ActionRow) -> None:
+    if action.risk is RiskClass.INTERNAL:
+        await _perform_internal(services, action)
+        return
+    errand = await _prepare(services, action)
+    if action.state is not ActionState.READY and not await _surely_did_not_happen(services, errand):
+        return
+    read_at = await services.clock.now()
+    try:
+        reading = await _read(errand)
+    except (Retryable, OutcomeUnknown, TimeoutError) as exc:
+        await _put_off(services, action, f"the invoice could not be read: {exc or 'no answer in time'}")
+        return
+    outgoing = await _start(services, errand, reading, read_at)
+    if outgoing is not None:
+        await _send(services, outgoing)
+
+
+async def _perform_internal(services: Services, action: ActionRow) -> None:
+    """Rows of ours and the word that they are written, in one transaction: there is nothing to lose on a wire."""
+    now = await services.clock.now()
+    async with services.db.write() as tx:
+        await outcome.lock(tx, action)
+        await effects.perform_internal(tx, action, now)
+        await sending.finish(tx, action, ActionState.DONE, at=now)
+
+
+async def _prepare(services: Services, action: ActionRow) -> Errand:
+    async with services.db.read() as session:
+        case = await cases.get(session, action.case_id)
+        effect = await sending.effect_of(session, action)
+    connection = services.connections.get(case.connection)
+    if connection is None:
+        raise Misconfigured(f"connection {case.connection} has actions to send but is not in recoup.toml; add it again")
+    return Errand(action, connection, services.billing[case.connection], effect)
+
+
+async def _surely_did_not_happen(services: Services, errand: Errand) -> bool:
+    """Looks up what a dead worker began, or whose answer was lost. Only what surely did not happen, while its key still protects it
+    from happening twice, may be sent again."""
+    action = errand.action
+    is_protected = action.key_valid_until is not None and wall_now() < action.key_valid_until
+    lookup = await _look_up(services, errand)
+    match lookup:
+        case Found(result=result):
+            await outcome.record_result(services, action, result)
+        case Absent() if is_protected:
+            return True
+        case Absent():
+            await outcome.record_ambiguous(services, action, "It was not found, but its idempotency key is too old to send it again")
+        case Indeterminate(why=why):
+            await outcome.record_ambiguous(services, action, why)
+        case None if is_protected:
+            await outcome.record_lost(services, action, "It could not be looked up yet")
+        case None:
+            await outcome.record_ambiguous(services, action, "It could not be looked up while its idempotency key was valid")
+    return False
+
+
+async def _look_up(services: Services, errand: Errand) -> EffectLookup | None:
+    """What the other side says of it; None where it does not answer now."""
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            if errand.action.risk is RiskClass.CONTACT:
+                return await services.messenger.find(errand.action.id)
+            return await errand.platform.find_effect(errand.effect)
+    except (Retryable, OutcomeUnknown, TimeoutError) as exc:
+        log.warning("action %s cannot be looked up: %s", errand.action.id, type(exc).__name__)
+        return None
+
+
+async def _read(errand: Errand) -> Reading | None:
+    """The invoice as it stands now; None where the platform cannot be read and the newest event is what there is."""
+    if "read" not in errand.platform.capabilities:
+        return None
+    async with asyncio.timeout(READ_SECONDS):
+        return await errand.platform.read_invoice(errand.effect.invoice_vendor_id)
+
+
+async def _start(services: Services, errand: Errand, reading: Reading | None, read_at: datetime) -> Outgoing | None:
+    """The last look at the world and the word ``started``, under the locks that every news takes: after a payment, a cancellation, an
+    opt-out or a hold has committed nothing starts, and what starts first is seen by them."""
+    now, action = await services.clock.now(), errand.action
+    _, policy = await services.policies.current()
+    async with services.db.write() as tx:
+        if reading is not None:
+            await absorb(tx, errand.connection, policy, reading, now)
+        case = await outcome.lock(tx, action)
+        if not await sending.still_held(tx, action):
+            # Voided by the very news that was just absorbed, which is to be kept.
+            return None
+        facts = await services.facts.load_in(tx, action.case_id, now, excluding_action=action.id)
+        if reading is None:
+            read_at = facts.invoice.read_at
+        elif now - read_at > timedelta(seconds=policy.freshness.reading_seconds):
+            await outcome.wait(tx, action, "the reading is too old already", now, pause_seconds=0)
+            return None
+        message = await messages.of_action(tx, action.id)
+        refusals = _refusals(action, facts, policy, message)
+        if any(hit.rule == KILL_SWITCH for hit in refusals):
+            await outcome.wait(tx, action, "the kill switch is on", now, pause_seconds=KILL_SWITCH_PAUSE_SECONDS)
+            return None
+        if refusals:
+            await outcome.void(tx, action, case, f"{refusals[0].rule}: {refusals[0].detail}", now)
+            return None
+        return await _begin(tx, services, errand, message, now=now, read_at=read_at)
+
+
+def _refusals(action: ActionRow, facts: CaseFacts, policy: Policy, message: MessageRow | None) -> tuple[RuleHit, ...]:
+    """Why it may not start. House rules were judged when it was committed and its room is reserved since; only the customer's clock
+    goes on."""
+    hours = [hit for hit in house_rules(action.action, facts, policy) if hit.rule == CONTACT_HOURS]
+    hits = (*hard_rules(action.action, facts), *hours)
+    if action.risk is RiskClass.CONTACT and (message is None or message.state not in UNSENT):
+        return (*hits, speaks("message-already-sent", "its message is no longer planned"))
+    return hits
+
+
+async def _begin(
+    tx: Write, services: Services, errand: Errand, message: MessageRow | None, *, now: datetime, read_at: datetime
+) -> Outgoing | None:
+    action, letter = errand.action, None
+    if message is not None:
+        try:
+            letter = await effects.write_message(tx, action, services.settings.mail_from)
+        except (Malformed, NotFound) as exc:
+            await outcome.bury(tx, action, str(exc), now)
+            return None
+    deadline = time.monotonic() + sending.LEASE_SECONDS - MARGIN_SECONDS
+    key_valid_seconds = MESSAGE_KEY_SECONDS if letter else errand.platform.key_valid_seconds
+    started = await sending.begin(tx, action, now=now, read_at=read_at, wall=wall_now(), key_valid_seconds=key_valid_seconds)
+    return Outgoing(errand._replace(action=started), letter, deadline)
+
+
+async def _send(services: Services, outgoing: Outgoing) -> None:
+    """Sends within what is left of the lease, or not at all: when the lease is over somebody else looks it up and may send it."""
+    action, seconds_left = outgoing.errand.action, outgoing.deadline - time.monotonic()
+    if seconds_left < LEAST_SECONDS_TO_SEND:
+        await outcome.record_not_done(services, action, "too little of the lease was left to send")
+        return
+    try:
+        async with asyncio.timeout(seconds_left):
+            result = await _hand_over(services, outgoing)
+    except (OutcomeUnknown, TimeoutError) as exc:
+        await outcome.record_lost(services, action, f"the answer was lost: {exc or 'no answer in time'}")
+    except Retryable as exc:
+        await outcome.record_not_done(services, action, str(exc))
+    else:
+        await outcome.record_result(services, action, result)
+
+
+async def _hand_over(services: Services, outgoing: Outgoing) -> EffectResult:
+    if outgoing.message is not None:
+        return await services.messenger.send(outgoing.message)
+    return await outgoing.errand.platform.perform(outgoing.errand.effect)
+
+
+async def _put_off(services: Services, action: ActionRow, why: str) -> None:
+    """Nothing was sent now. What had never started is tried again a limited number of times; the rest must be looked up again first."""
+    if action.state is ActionState.READY:
+        await outcome.record_failed_try(services, action, why)
+    else:
+        await outcome.record_lost(services, action, why)
