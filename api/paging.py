@@ -30,7 +30,7 @@ class Page(BaseModel, Generic[ItemT]):
     next_cursor: str | None
 
 
-def page_of(rows: Sequence[RowT], limit: int) -> Page[RowT]:
+def page_of(rows: Sequence[RowT], limit: int) -> "Page[RowT]":
     """A page from up to ``limit + 1`` rows: one more than asked for tells that there is a next page."""
     items = list(rows[:limit])
     return Page(items=items, next_cursor=items[-1].id if len(rows) > limit else None)
