@@ -6,11 +6,14 @@ from datetime import datetime
 
 from agents.trouble import Treatment
 from prompts.render import load, render
+from recoup.actions import ActionName
 from recoup.decline import Category
 from recoup.facts import AttemptFacts, CaseFacts
 from recoup.invoice import AttemptStatus
 from recoup.money import format_money
+from recoup.proposal import Proposal
 
+TASKS = frozenset({ActionName.CREATE_TASK, ActionName.CREATE_TICKET})
 SHOWN_ATTEMPTS = 8
 SHOWN_CONTACTS = 5
 # Whatever holds a digit is a claim of fact: an id, an amount, a date, a code.
@@ -81,6 +84,12 @@ def stranger_in(text: str, facts: CaseFacts) -> str | None:
         rest = re.sub(rf"(?<![\w.,]){re.escape(amount)}(?![\d]|[.,]\d)", " ", rest)
     claims = (match[0].strip(EDGES) for match in CLAIM.finditer(rest))
     return next((f"{claim} is not of this case" for claim in claims if claim not in known), None)
+
+
+def foreign_file(proposal: Proposal, facts: CaseFacts) -> str | None:
+    """What a task among the actions claims that is not of this case."""
+    bodies = (str(p.action.args["body"]) for p in proposal.actions if p.action.name in TASKS)
+    return next((stranger for body in bodies if (stranger := stranger_in(body, facts))), None)
 
 
 def _attempts(facts: CaseFacts) -> str:

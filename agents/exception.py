@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from agents.bounds import Checked, first_problem
-from agents.case_file import case_file, stranger_in
+from agents.case_file import case_file, foreign_file
 from agents.planning import Planner
 from agents.schedule import last_moment
 from agents.trouble import TREATMENTS, Treatment, Trouble, find_trouble, is_known
@@ -17,7 +17,6 @@ from recoup.proposal import Proposal, Proposed, Wait
 
 AGENT = "exception"
 ALLOWED = frozenset({ActionName.CREATE_TASK, ActionName.CREATE_TICKET, ActionName.WRITE_NOTE, ActionName.REFUND_DUPLICATE})
-TASKS = frozenset({ActionName.CREATE_TASK, ActionName.CREATE_TICKET})
 CONFIDENCE = 0.9
 # Where people have been told, looking again and again only fills the log.
 PATIENCE = 4
@@ -45,7 +44,7 @@ def propose(facts: CaseFacts, policy: Policy, new_action_id: Callable[[], str]) 
 
 def check(draft: Proposal, revised: Proposal, facts: CaseFacts, policy: Policy) -> Checked:
     """A revision keeps the common bounds and the signals, and its case file speaks of this case alone."""
-    problem = first_problem(revised, facts, policy, ALLOWED) or _foreign_file(revised, facts)
+    problem = first_problem(revised, facts, policy, ALLOWED) or foreign_file(revised, facts)
     if problem is None and not set(draft.signals) <= set(revised.signals):
         problem = "a signal of the rules was dropped"
     return Checked(proposal=draft, refused=problem) if problem else Checked(proposal=revised)
@@ -91,8 +90,3 @@ def _wait(facts: CaseFacts, policy: Policy, treatment: Treatment, *, known: bool
         return Wait(until=end, reason="people work on it; the case is looked at again when something happens, or on its last day")
     pause = treatment.look_again * (PATIENCE if known else 1)
     return Wait(until=min(facts.now + pause, end), reason="to see whether this has been cleared up")
-
-
-def _foreign_file(revised: Proposal, facts: CaseFacts) -> str | None:
-    bodies = (str(p.action.args["body"]) for p in revised.actions if p.action.name in TASKS)
-    return next((stranger for body in bodies if (stranger := stranger_in(body, facts))), None)

@@ -1,27 +1,30 @@
-"""The plan's changes of service: more time for some plan tiers, suspension late in the plan, reinstatement after payment."""
+"""The plan's end: more time for some plan tiers, the suspension, the hand-over to people; and reinstatement after payment."""
 
 from datetime import datetime, timedelta
 
+from agents.case_file import case_file
 from agents.history import spoken_for
 from agents.planned_messages import receipt
 from agents.planning import Part, Planner
-from agents.schedule import day
-from recoup.actions import ActionName, ExtendGraceArgs, NoArgs
+from agents.schedule import day, last_moment
+from agents.trouble import TREATMENTS, Trouble, is_known
+from recoup.actions import ActionName, ExtendGraceArgs, NoArgs, TaskArgs
 from recoup.case import SETTLED
 
 # Account actions wait for a person: asking this much before the suspension leaves time for the answer.
 GRACE_LEAD = timedelta(days=2)
+# People get the case while it is still open, so that they can act on it.
+HAND_OVER_LEAD = timedelta(days=1)
 CONFIDENCE = 0.8
 
 
 def of_open_case(planner: Planner) -> tuple[Part, ...]:
-    """Grace before the suspension, then the suspension."""
+    """Grace before the suspension, then the suspension, then people."""
     suspend_day = planner.policy.steps.suspend_day
     if suspend_day is None or planner.facts.case.suspended:
-        return ()
+        return (_hand_over(planner),)
     due = day(planner.facts, suspend_day)
-    grace = _grace(planner, due)
-    return (grace,) if grace is not None else (_suspension(planner, due),)
+    return (_grace(planner, due) or _suspension(planner, due), _hand_over(planner))
 
 
 def after_the_end(planner: Planner) -> tuple[Part, ...]:
@@ -67,6 +70,25 @@ def _suspension(planner: Planner, due: datetime) -> Part:
         cancel_the_subscription="a suspension can be taken back the moment the customer pays",
     )
     return Part(says="The suspension is due.", actions=(action,))
+
+
+def _hand_over(planner: Planner) -> Part:
+    """The case file for people, on the last day but one."""
+    facts, treatment = planner.facts, TREATMENTS[Trouble.PLAN_OVER]
+    due = last_moment(facts, planner.policy) - HAND_OVER_LEAD
+    if planner.policy.steps.after_last != "hand_off" or is_known(facts, Trouble.PLAN_OVER):
+        return Part()
+    if facts.now < due:
+        return Part(wakes=(due,))
+    action = planner.act(
+        treatment.action,
+        TaskArgs(queue=treatment.queue, title=treatment.title, body=case_file(facts, treatment)),
+        treatment.why,
+        confidence=CONFIDENCE,
+        evidence=(facts.case.id,),
+        let_it_expire="policy wants people to decide what becomes of the debt",
+    )
+    return Part(says="The plan is nearly over; people get the case.", actions=(action,))
 
 
 def _reinstatement(planner: Planner) -> Part:

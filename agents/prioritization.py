@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from agents import planned_charges, planned_messages, planned_service
 from agents.bounds import Checked, first_problem
+from agents.case_file import foreign_file
 from agents.history import charge_awaiting_result, step_is_taken
 from agents.method import Standing, standing
 from agents.planning import Part, Planner
@@ -25,6 +26,7 @@ ALLOWED = frozenset(
         ActionName.EXTEND_GRACE,
         ActionName.SUSPEND_SERVICE,
         ActionName.REINSTATE_SERVICE,
+        ActionName.CREATE_TASK,
     }
 )
 LOOK_AGAIN_AT_OPEN_ATTEMPT = timedelta(hours=6)
@@ -55,7 +57,8 @@ def propose(facts: CaseFacts, policy: Policy, new_action_id: Callable[[], str]) 
 
 def check(draft: Proposal, revised: Proposal, facts: CaseFacts, policy: Policy) -> Checked:
     """A revision keeps the common bounds, repeats no message, and charges only where and while a charge is sensible."""
-    problem = first_problem(revised, facts, policy, ALLOWED) or _repeats(revised, facts) or _charges_wrongly(revised, facts)
+    problem = first_problem(revised, facts, policy, ALLOWED) or foreign_file(revised, facts)
+    problem = problem or _repeats(revised, facts) or _charges_wrongly(revised, facts)
     if problem is None and facts.case.status is CaseStatus.OPEN and draft.wait is not None and revised.wait is None:
         problem = "an open case needs a time at which it is looked at again"
     return Checked(proposal=draft, refused=problem) if problem else Checked(proposal=revised)

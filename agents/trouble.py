@@ -16,7 +16,7 @@ Task = ActionName.CREATE_TASK
 
 
 class Trouble(StrEnum):
-    """Why a case is an exception."""
+    """Why a case goes to people. ``plan_over`` is no exception: the ordinary plan itself ends with it."""
 
     OVERPAID = "overpaid"
     DECEASED = "deceased"
@@ -30,6 +30,7 @@ class Trouble(StrEnum):
     REPEATED_NEVER = "repeated_never"
     POLICY = "policy"
     UNREACHABLE = "unreachable"
+    PLAN_OVER = "plan_over"
 
 
 class Treatment(Record):
@@ -148,6 +149,13 @@ TREATMENTS: dict[Trouble, Treatment] = {
         ask=ASK_FOR_METHOD,
         look_again=timedelta(minutes=15),
         goes_on=True,
+    ),
+    Trouble.PLAN_OVER: Treatment(
+        queue=Queue.COLLECTIONS,
+        title="The plan ends without a payment: decide about the debt",
+        why="All retries and reminders have passed, and the case is about to end without the money.",
+        next_step="Decide what becomes of the debt: a payment plan, writing it off, or an agency; and of the subscription.",
+        ask='"Can we find a way together? You could pay in parts."',
     ),
 }
 

@@ -5,7 +5,7 @@ from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 from importlib.resources import files
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
@@ -110,7 +110,8 @@ class Approvals(Record):
 
 class Steps(Record):
     """The plan of an open case, in days after its first failure. ``last_day`` ends it. ``technical_retry_hours`` count from the
-    newest of as many technical failures in a row; after them ``retry_days`` holds again."""
+    newest of as many technical failures in a row; after them ``retry_days`` holds again. ``after_last`` says whether people get the
+    case before it ends without the money."""
 
     message_days: tuple[float, ...] = (0, 3, 7, 14)
     retry_days: tuple[float, ...] = (1, 3, 7, 12)
@@ -119,7 +120,7 @@ class Steps(Record):
     last_day: float = 28
     grace_tiers: tuple[str, ...] = ("premium",)
     grace_days: float = 7
-    after_last: str = "hand_off"
+    after_last: Literal["hand_off", "nothing"] = "hand_off"
 
 
 class Freshness(Record):

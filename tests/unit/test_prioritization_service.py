@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from recoup.actions import ActionName
+from recoup.actions import ActionName, RiskClass
 from recoup.case import CaseStatus, Hold
 from recoup.decline import Category
 from recoup.facts import ActionFacts
@@ -55,6 +55,19 @@ def test_nothing_is_proposed_that_the_platform_cannot_do_to_the_service() -> Non
 def test_a_policy_without_suspension_never_suspends() -> None:
     proposal = propose(make_facts(now=at(22), actions=DONE_WRITING), Policy(steps=Steps(suspend_day=None)))
     assert SUSPEND not in names(proposal)
+
+
+def test_people_get_the_case_a_day_before_it_ends_without_the_money() -> None:
+    suspended = did(SUSPEND, 21)
+    told = action_facts(name=ActionName.CREATE_TASK, risk=RiskClass.INTERNAL, step=None, channel=None, queue="collections", at=at(27))
+    assert late(26.9, suspended) == []
+    assert late(27, suspended) == [ActionName.CREATE_TASK]
+    assert late(27.5, suspended, told) == []
+
+
+def test_a_policy_may_let_the_case_end_by_itself() -> None:
+    proposal = propose(make_facts(now=at(27.5), actions=(*DONE_WRITING, did(SUSPEND, 21))), Policy(steps=Steps(after_last="nothing")))
+    assert ActionName.CREATE_TASK not in names(proposal)
 
 
 def test_on_the_last_day_nothing_starts_any_more() -> None:
