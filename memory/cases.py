@@ -54,11 +54,10 @@ class Opening(Record):
 
 class Lease(Record):
     """The right to decide on a case for a while. ``token`` grows with every holder, so that who lost the lease without noticing can
-    save nothing. ``trigger`` is what asked for the decision that is wanted, None where none is, or deciding is dead."""
+    save nothing."""
 
     case_id: str
     token: int
-    trigger: str | None
 
 
 async def get(session: Read, case_id: str) -> CaseRow:
@@ -184,8 +183,7 @@ async def take_lease(tx: Write, case_id: str) -> Lease | None:
         Lease,
         "UPDATE cases SET lease_token = lease_token + 1, lease_until = clock_timestamp() + make_interval(secs => %s)"
         " WHERE id = %s AND (lease_until IS NULL OR lease_until <= clock_timestamp())"
-        " RETURNING id AS case_id, lease_token AS token,"
-        " CASE WHEN needs_decision AND decide_error IS NULL THEN coalesce(wanted_because, 'wanted') END AS trigger",
+        " RETURNING id AS case_id, lease_token AS token",
         (LEASE_SECONDS, case_id),
     )
 

@@ -77,7 +77,9 @@ def merge_invoice(stored: MergedInvoice | None, seen: InvoiceSnapshot) -> Merged
         (seen.credited_minor or 0) + (seen.refunded_minor or 0),
     )
     stamp = (seen.revision, seen.observed_at, progress, _tie(seen))
-    return join(stored, _lift(seen, lambda _: stamp))
+    # Whoever tells the status tells the platform's plan with it: no next attempt then means that none is planned.
+    plan = ["next_platform_attempt_at"] if seen.status else []
+    return join(stored, _lift(seen, lambda _: stamp, also=plan))
 
 
 def merge_attempt(stored: MergedAttempt | None, seen: AttemptSnapshot) -> MergedAttempt:
@@ -164,8 +166,8 @@ def _has_ids(attempt: AttemptSnapshot) -> bool:
     return bool(attempt.charge_vendor_id or attempt.intent_vendor_id)
 
 
-def _lift(seen: SnapshotT, stamp: Callable[[str], Stamp]) -> Merged[SnapshotT]:
-    return Merged(snapshot=seen, stamps={field: stamp(field) for field in _told(seen)})
+def _lift(seen: SnapshotT, stamp: Callable[[str], Stamp], also: Sequence[str] = ()) -> Merged[SnapshotT]:
+    return Merged(snapshot=seen, stamps={field: stamp(field) for field in (*_told(seen), *also)})
 
 
 def _told(seen: Record) -> list[str]:

@@ -22,10 +22,12 @@ from recoup.settings import Connection
 
 
 class Absorbed(Record):
-    """What a reading came to. ``invoice_id``: the one it names, if any. ``case_ids``: the newest cases of the invoices it concerned."""
+    """What a reading came to. ``invoice_id``: the one it names, if any. ``case_ids``: the newest cases of the invoices it concerned.
+    ``waits_for``: vendor ids of payments that it names and no row has yet; it is read again when one does."""
 
     invoice_id: str | None
     case_ids: tuple[str, ...]
+    waits_for: tuple[str, ...] = ()
 
 
 async def absorb(
@@ -47,6 +49,7 @@ async def absorb(
     return Absorbed(
         invoice_id=saved.invoices[0].id if saved.invoices else None,
         case_ids=tuple(case_id for case_id in moved if case_id is not None),
+        waits_for=saved.missing,
     )
 
 

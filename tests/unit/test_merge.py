@@ -195,6 +195,12 @@ def test_a_reopened_invoice_is_open_again() -> None:
     assert merge_invoice(merge_invoice(None, paid), reopened).snapshot.status is InvoiceStatus.OPEN
 
 
+def test_a_plan_that_the_platform_dropped_is_gone() -> None:
+    planned = merge_invoice(None, invoice_snapshot(next_platform_attempt_at=FAILED_AT + timedelta(days=3)))
+    dropped = merge_invoice(planned, invoice_snapshot(observed_at=FAILED_AT + timedelta(hours=1)))
+    assert dropped.snapshot.next_platform_attempt_at is None
+
+
 def test_an_attempt_seen_late_keeps_the_moment_it_was_made() -> None:
     early = attempt_snapshot()
     late = attempt_snapshot(occurred_at=FAILED_AT + timedelta(days=1), observed_at=FAILED_AT + timedelta(days=1))
