@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recoup.errors import Malformed
-from recoup.events import CancellationKind, EventKind, Reading
+from recoup.events import CancellationKind, EventIdentity, EventKind, Reading
 from recoup.invoice import AccountSnapshot, InvoiceSnapshot
 
 KINDS = {
@@ -88,10 +88,10 @@ def read_event(payload: str, content_type: str) -> Reading:  # noqa: ARG001 - th
     )
 
 
-def event_identity(payload: str, content_type: str) -> tuple[str, str, bool | None]:  # noqa: ARG001
-    """(id, type, livemode) of a webhook; raises Malformed."""
+def event_identity(payload: str, content_type: str) -> EventIdentity:  # noqa: ARG001
+    """Which event a webhook is; raises Malformed."""
     envelope = _parse(_Envelope, payload)
-    return envelope.id, envelope.type, envelope.livemode
+    return EventIdentity(envelope.id, envelope.type, envelope.livemode)
 
 
 def _parse(model: type[ModelT], source: str | dict[str, Any]) -> ModelT:
