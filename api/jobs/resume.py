@@ -32,7 +32,7 @@ async def run(services: Services, decision_id: str) -> None:
         # The approval was voided, or the case is somebody else's now. The sweep wakes what is still to do.
         await leases.give_back(services.db, lease)
     except Exception as error:
-        await record_failure(services, lease, error)
+        await record_failure(services, case_id, lease, error)
         raise
 
 
