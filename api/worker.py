@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
 PRUNE_SECONDS = 60.0
-POLL_SECONDS = 2.0
+# A nudge (memory/nudge.py) comes at once; this is how late work starts that nobody was nudged for.
+POLL_SECONDS = 0.1
 # Longer than an effect may take; what is still running then is taken over through its lease.
 GRACE_SECONDS = 12.0
 RESTART_SECONDS = 1.0

@@ -9,6 +9,7 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory import audit
+from memory.nudge import Nudge
 from recoup.errors import DatabaseUnavailable
 from recoup.record import Record
 
@@ -50,11 +51,15 @@ class Read:
 
 
 class Write(Read):
-    """One transaction. Everything in it commits together, or nothing does. ``journal`` holds its audit entries until just before that."""
+    """One transaction. Everything in it commits together, or nothing does.
+
+    ``journal`` holds its audit entries until just before the commit, ``woken`` the jobs whose workers are nudged just after it.
+    """
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         super().__init__(connection)
         self.journal: list[audit.Entry] = []
+        self.woken: set[str] = set()
 
     async def run(self, sql: LiteralString, params: Params = None) -> int:
         """Executes and gives the number of rows touched."""
@@ -73,6 +78,7 @@ class Database:
 
     def __init__(self, url: str, *, min_size: int = 1, max_size: int = 10) -> None:
         self.url = url
+        self._nudge = Nudge()
         self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
             url,
             min_size=min_size,
@@ -100,26 +106,19 @@ class Database:
                 yield Read(connection)
 
     @asynccontextmanager
-    async def statement(self) -> AsyncGenerator[Write]:
-        """A session of single statements, each its own transaction: one round trip where one statement says it all.
-
-        Nothing audited may be written here: audit entries belong to a transaction.
-        """
-        with _translated():
-            async with self.pool.connection() as connection:
-                yield Write(connection)
-
-    @asynccontextmanager
     async def write(self) -> AsyncGenerator[Write]:
         """A transaction that commits when the block ends and rolls back when it raises.
 
         A lost connection during the commit leaves it unknown whether it happened: callers repeat work that is idempotent by its keys.
         """
         with _translated():
-            async with self.pool.connection() as connection, connection.transaction():
+            async with self.pool.connection() as connection:
                 tx = Write(connection)
-                yield tx
-                await audit.write(tx, tx.journal)
+                async with connection.transaction():
+                    yield tx
+                    await audit.write(tx, tx.journal)
+                if tx.woken:
+                    await self._nudge.send(connection, tx.woken)
 
 
 class _translated:  # noqa: N801 - reads as a phrase: with _translated()

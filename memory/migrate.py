@@ -20,6 +20,14 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x5EC0_0001
 LOCK_POLL_SECONDS = 0.1
 
+# The first slows every commit down (see nudge.py); the others keep a history of jobs, and our rows tell what happened.
+NEEDLESS_TRIGGERS = (
+    "procrastinate_jobs_notify_queue_job_inserted_v1",
+    "procrastinate_trigger_status_events_insert_v1",
+    "procrastinate_trigger_status_events_update_v1",
+    "procrastinate_trigger_scheduled_events_v1",
+)
+
 GRANTS: tuple[LiteralString, ...] = (
     "GRANT USAGE ON SCHEMA public TO {role}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
@@ -90,6 +98,8 @@ async def _queue_schema(connection: psycopg.AsyncConnection[Any]) -> None:
     if await _scalar(connection, "SELECT to_regclass('procrastinate_jobs')") is None:
         async with connection.transaction():
             await connection.execute(SchemaManager.get_schema())
+    for trigger in NEEDLESS_TRIGGERS:
+        await connection.execute(sql.SQL("ALTER TABLE procrastinate_jobs DISABLE TRIGGER {}").format(sql.Identifier(trigger)))
 
 
 async def _checkpoint_schema(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -22,6 +22,7 @@ async def wake(tx: Write, job: JobName, row_id: str) -> None:
         " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET priority = procrastinate_jobs.priority",
         {"job": job, "once": f"{job}:{row_id}", "row": row_id},
     )
+    tx.woken.add(job)
 
 
 def make_app(url: str, *, max_size: int = 10) -> App:

@@ -15,7 +15,7 @@ ResultT = TypeVar("ResultT")
 def run(command: Callable[[Settings], Coroutine[Any, Any, ResultT]]) -> ResultT:
     """A command that ends by itself: ``run(lambda settings: show(settings, case_id))``."""
     settings = load_settings()
-    configure_logging(settings.log_level if settings.log_level != "info" else "warning")
+    configure_logging(settings.log_level if settings.log_level != "info" else "error")
     return asyncio.run(command(settings))
 
 

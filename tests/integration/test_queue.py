@@ -1,6 +1,7 @@
 """A wake-up is enqueued with the rows it is about, once, and never taken before they can be seen."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import psycopg
 import pytest
@@ -76,3 +77,35 @@ async def test_a_worker_runs_what_was_woken(db: Database, database_url: str) -> 
     async with app.open_async():
         await app.run_worker_async(wait=False, install_signal_handlers=False)
     assert seen == ["case_1"]
+
+
+async def test_a_waiting_worker_is_nudged_by_the_commit(db: Database, database_url: str) -> None:
+    app, seen = make_app(database_url), asyncio.Event()
+
+    @app.task(name="decide", queue="decide")
+    async def decide(row_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
+        assert row_id == "case_1"
+        seen.set()
+
+    async with app.open_async():
+        # It would poll only after an hour.
+        working = app.run_worker_async(queues=["decide"], fetch_job_polling_interval=3600.0, install_signal_handlers=False)
+        worker = asyncio.create_task(working)
+        await until(lambda: listening(db))
+        async with db.write() as tx:
+            await wake(tx, "decide", "case_1")
+        async with asyncio.timeout(30):
+            await seen.wait()
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+
+
+async def listening(db: Database) -> bool:
+    async with db.read() as session:
+        return bool(await session.value("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"))
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 - the condition is in the database
+            await asyncio.sleep(0.01)
