@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 # Whoever has less than its lease left by this much does not begin to send; whoever sends is cut off there.
 MARGIN_SECONDS = 1.5
 LEAST_SECONDS_TO_SEND = 1.0
-READ_SECONDS = 5.0
+# Looking up and reading together stay within the lease that was claimed.
+READ_SECONDS = 3.0
 # A message that could not be sent for a day is not sent later: a person decides.
 MESSAGE_KEY_SECONDS = 86_400.0
 KILL_SWITCH_PAUSE_SECONDS = 15.0

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from api.jobs.absorb import absorb_fact
 from graph.bootstrap import Services
-from memory import cases, inbox, invoices, ledger, messages, outbox, sending, standing, tasks
+from memory import cases, inbox, invoices, ledger, messages, outbox, sending, standing, tasks, timers
 from memory.cases import CaseRow
 from memory.database import Write
 from memory.outbox import ActionRow, ActionState
@@ -145,16 +145,23 @@ async def _change_standing(tx: Write, action: ActionRow, *, now: datetime, actor
     """What the platform has done for us is also true of our own rows."""
     match action.name:
         case ActionName.EXTEND_GRACE:
-            await standing.set_grace(tx, action.case_id, typed_args(action.action, ExtendGraceArgs).until, at=now, actor=actor)
+            await _extend_grace(tx, action.case_id, typed_args(action.action, ExtendGraceArgs).until, now=now, actor=actor)
         case ActionName.SUSPEND_SERVICE | ActionName.REINSTATE_SERVICE:
             suspended = action.name is ActionName.SUSPEND_SERVICE
             await standing.set_suspended(tx, action.case_id, suspended, at=now, actor=actor)
         case ActionName.WRITE_OFF:
-            await absorb_fact(tx, action.case_id, Fact(kind=FactKind.WRITTEN_OFF), now)
+            await absorb_fact(tx, action.case_id, Fact(kind=FactKind.WRITTEN_OFF), now, actor=actor)
         case ActionName.REFER_TO_AGENCY:
-            await absorb_fact(tx, action.case_id, Fact(kind=FactKind.HANDED_OFF), now)
+            await absorb_fact(tx, action.case_id, Fact(kind=FactKind.HANDED_OFF), now, actor=actor)
         case _:
             pass
+
+
+async def _extend_grace(tx: Write, case_id: str, until: datetime, *, now: datetime, actor: str) -> None:
+    """When the grace is over the case is looked at again; an older end no longer counts."""
+    await standing.set_grace(tx, case_id, until, at=now, actor=actor)
+    await timers.cancel_for_case(tx, case_id, now, kinds=["end_grace"], actor=actor)
+    await timers.set_timer(tx, case_id=case_id, kind="end_grace", due_at=until, reason="the grace is over", at=now, actor=actor)
 
 
 async def _let_result_enter(tx: Write, action: ActionRow) -> None:

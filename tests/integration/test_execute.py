@@ -169,6 +169,8 @@ async def test_what_the_platform_did_to_the_service_stands_on_the_case(db: Datab
     after = await services.facts.load(facts.case.id, NOW)
     assert (after.case.grace_until, after.case.suspended) == (until, True)
     assert after.case.version > facts.case.version
+    async with db.read() as session:
+        assert await session.value("SELECT due_at FROM timers WHERE kind = 'end_grace' AND state = 'pending'") == until
     await execute.run(services, await commit(services, after, make_action(ActionName.REINSTATE_SERVICE, NoArgs())))
     assert not (await services.facts.load(facts.case.id, NOW)).case.suspended
 
