@@ -68,7 +68,8 @@ async def _work(services: Services, stop: asyncio.Event, concurrency: int) -> No
     while not stop.is_set():
         worker = asyncio.create_task(
             services.app.run_worker_async(
-                queues=JOBS,
+                # A list: psycopg writes a tuple as a record, which is no array.
+                queues=list(JOBS),
                 concurrency=concurrency,
                 install_signal_handlers=False,
                 fetch_job_polling_interval=POLL_SECONDS,
