@@ -106,6 +106,16 @@ class Database:
                 yield Read(connection)
 
     @asynccontextmanager
+    async def statement(self) -> AsyncGenerator[Write]:
+        """A session whose statements are each a transaction: one round trip where one statement says it all. It writes no audit entry."""
+        with _translated():
+            async with self.pool.connection() as connection:
+                tx = Write(connection)
+                yield tx
+                if tx.woken:
+                    await self._nudge.send(connection, tx.woken)
+
+    @asynccontextmanager
     async def write(self) -> AsyncGenerator[Write]:
         """A transaction that commits when the block ends and rolls back when it raises.
 

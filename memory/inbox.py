@@ -1,23 +1,27 @@
-"""The inbox: every webhook that was accepted, once, with its payload and how it ended. The results of our own actions come in here too."""
+"""The inbox: every event that a platform was told is kept, and the one terminal state it came to.
+
+An event is ``accepted`` until it is ``processed``, ``ignored`` or ``dead``; a further delivery of it only counts ``duplicates``. All
+times here but ``occurred_at`` are wall time: leases, pauses and waiting are about machines.
+"""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import LiteralString
+from typing import Literal, LiteralString
 
-from memory import audit
+from memory import audit, queue
 from memory.database import Read, Write
-from memory.queue import wake
 from recoup.clock import wall_now
-from recoup.errors import Conflict, NotFound
-from recoup.events import EventKind
+from recoup.errors import Busy, Conflict, NotFound
+from recoup.events import EventIdentity
 from recoup.ids import new_id
 from recoup.record import Record
 
-LEASE_SECONDS = 10.0
+AUDIT_CHAIN = "events"
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 300.0
 
 
 class EventStatus(StrEnum):
-    """``accepted`` is on its way; the others are terminal. A duplicate is a count on the event that it repeats."""
+    """``accepted`` is on its way; the others are terminal, but for a person's replay of a dead one."""
 
     ACCEPTED = "accepted"
     PROCESSED = "processed"
@@ -25,25 +29,15 @@ class EventStatus(StrEnum):
     DEAD = "dead"
 
 
-class Incoming(Record):
-    """What the door hands over: verified, card numbers masked. ``vendor_event_id`` is what the platform repeats on a redelivery."""
-
-    connection: str
-    vendor_event_id: str
-    event_type: str
-    content_type: str
-    payload: str
-
-
 class Accepted(Record):
-    """Our id of the event, and whether it was new."""
+    """What the sender is told once the event is committed."""
 
     event_id: str
-    is_new: bool
+    status: Literal["accepted", "duplicate"]
 
 
 class EventRow(Record):
-    """An event without its payload, which may hold personal data. ``received_at`` and ``finished_at`` are wall time."""
+    """A row of the inbox without its payload, which holds personal data."""
 
     id: str
     connection: str
@@ -51,7 +45,7 @@ class EventRow(Record):
     event_type: str
     status: EventStatus
     reason: str | None
-    kind: EventKind | None
+    kind: str | None
     duplicates: int
     invoice_id: str | None
     case_id: str | None
@@ -63,7 +57,7 @@ class EventRow(Record):
 
 
 class ClaimedEvent(Record):
-    """An event that this worker may process until its lease ends. ``attempts`` counts this one."""
+    """An event that one worker holds until ``lease_until``, which is also its token: who lost the lease cannot save."""
 
     id: str
     connection: str
@@ -71,107 +65,129 @@ class ClaimedEvent(Record):
     content_type: str
     payload: str
     attempts: int
+    received_at: datetime
+    lease_until: datetime
 
 
-COLUMNS: LiteralString = """
-    id, connection, vendor_event_id, event_type, status, reason, kind, duplicates, invoice_id, case_id, attempts, last_error, received_at,
-    occurred_at, finished_at"""
+class Outcome(Record):
+    """What an event came to. ``reason`` says why, for all but ``processed``."""
 
-# One statement, one round trip: the event, or one more delivery of it, and the wake-up of a new one. xmax is 0 on a row just inserted.
-ACCEPT: LiteralString = """
-WITH event AS (
-    INSERT INTO inbox (id, connection, vendor_event_id, event_type, content_type, payload, received_at, woken_at)
-    VALUES (%(id)s, %(connection)s, %(vendor_event_id)s, %(event_type)s, %(content_type)s, %(payload)s, %(wall)s, %(wall)s)
-    ON CONFLICT (connection, vendor_event_id) DO UPDATE SET duplicates = inbox.duplicates + 1
-    RETURNING id AS event_id, (xmax = 0) AS is_new
-), woken AS (
-    INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args)
-    SELECT 'intake', 'intake', 'intake:' || event_id, jsonb_build_object('row_id', event_id) FROM event WHERE is_new
+    status: Literal[EventStatus.PROCESSED, EventStatus.IGNORED, EventStatus.DEAD]
+    reason: str | None = None
+    kind: str | None = None
+    occurred_at: datetime | None = None
+    invoice_id: str | None = None
+    case_id: str | None = None
+
+
+COLUMNS: LiteralString = (
+    "id, connection, vendor_event_id, event_type, status, reason, kind, duplicates, invoice_id, case_id, attempts, last_error,"
+    " received_at, occurred_at, finished_at"
 )
-SELECT event_id, is_new FROM event
-"""
 
 
-async def accept(tx: Write, incoming: Incoming) -> Accepted:
-    """Keeps the event and wakes the intake job, or counts a duplicate."""
-    row = await tx.one(Accepted, ACCEPT, {"id": new_id("event"), "wall": wall_now(), **incoming.model_dump()})
-    assert row is not None
-    return row
+async def accept(tx: Write, connection: str, identity: EventIdentity, content_type: str, payload: str, wall: datetime) -> Accepted:
+    """Keeps an event and asks for its intake, or counts a further delivery of it. ``payload``: masked, as text without NUL.
 
-
-async def claim(tx: Write, event_id: str) -> ClaimedEvent | None:
-    """Takes the event for LEASE_SECONDS; None where it is finished, or another worker has it."""
-    wall = wall_now()
-    return await tx.one(
-        ClaimedEvent,
+    One statement, so one round trip in ``Database.statement``, or a part of the caller's transaction. The job has the form of
+    ``memory.queue.wake``; a new id can have no job yet, so nothing can conflict.
+    """
+    event_id = new_id("event")
+    stored_id = await tx.value(
         """
-        UPDATE inbox SET attempts = attempts + 1, lease_until = %(until)s, woken_at = %(wall)s
-        WHERE id = %(id)s AND status = 'accepted' AND (lease_until IS NULL OR lease_until <= %(wall)s)
-        RETURNING id, connection, event_type, content_type, payload, attempts
-        """,
-        {"id": event_id, "wall": wall, "until": wall + timedelta(seconds=LEASE_SECONDS)},
-    )
-
-
-async def finish(
-    tx: Write,
-    event_id: str,
-    status: EventStatus,
-    *,
-    kind: EventKind | None = None,
-    reason: str | None = None,
-    invoice_id: str | None = None,
-    case_id: str | None = None,
-    occurred_at: datetime | None = None,
-) -> None:
-    """Ends the event, once; raises Conflict where another worker has ended it, so that the caller's transaction is undone."""
-    ended = await tx.run(
-        """
-        UPDATE inbox SET status = %(status)s, kind = %(kind)s, reason = %(reason)s, invoice_id = %(invoice_id)s, case_id = %(case_id)s,
-               occurred_at = %(occurred_at)s, finished_at = %(wall)s, lease_until = NULL,
-               last_error = CASE WHEN %(status)s = 'dead' THEN %(reason)s ELSE last_error END
-        WHERE id = %(id)s AND status = 'accepted'
+        WITH kept AS (
+            INSERT INTO inbox (id, connection, vendor_event_id, event_type, content_type, payload, received_at, woken_at)
+            VALUES (%(id)s, %(connection)s, %(vendor_event_id)s, %(event_type)s, %(content_type)s, %(payload)s, %(wall)s, %(wall)s)
+            -- Vendors deliver twice, and at once: the unique index makes the second a count.
+            ON CONFLICT (connection, vendor_event_id) DO UPDATE SET duplicates = inbox.duplicates + 1
+            RETURNING id
+        ), woken AS (
+            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args)
+            SELECT 'intake', 'intake', 'intake:' || id, jsonb_build_object('row_id', id) FROM kept WHERE id = %(id)s
+        )
+        SELECT id FROM kept
         """,
         {
             "id": event_id,
-            "status": status,
-            "kind": kind,
-            "reason": reason,
-            "invoice_id": invoice_id,
-            "case_id": case_id,
-            "occurred_at": occurred_at,
-            "wall": wall_now(),
+            "connection": connection,
+            "vendor_event_id": identity.vendor_event_id,
+            "event_type": identity.event_type,
+            "content_type": content_type,
+            "payload": payload,
+            "wall": wall,
         },
     )
-    if not ended:
-        raise Conflict(f"event {event_id} was ended by another worker")
+    if stored_id != event_id:
+        return Accepted(event_id=stored_id, status="duplicate")
+    tx.woken.add("intake")
+    return Accepted(event_id=event_id, status="accepted")
 
 
-async def retry_later(tx: Write, event_id: str, error: str, pause_seconds: float) -> None:
-    """Leaves the event accepted, with its error, until the pause is over and the sweep wakes it."""
-    await tx.run(
-        "UPDATE inbox SET last_error = %s, lease_until = %s WHERE id = %s AND status = 'accepted'",
-        (error, wall_now() + timedelta(seconds=pause_seconds), event_id),
+async def claim(session: Read, event_id: str, wall: datetime, lease_seconds: float) -> ClaimedEvent | None:
+    """Takes the event for this worker; None where it is finished, paused, or another worker holds it."""
+    return await session.one(
+        ClaimedEvent,
+        """
+        UPDATE inbox SET lease_until = %(until)s, attempts = attempts + 1
+         WHERE id = %(id)s AND status = 'accepted' AND (lease_until IS NULL OR lease_until <= %(wall)s)
+        RETURNING id, connection, event_type, content_type, payload, attempts, received_at, lease_until
+        """,
+        {"id": event_id, "wall": wall, "until": wall + timedelta(seconds=lease_seconds)},
     )
+
+
+async def finish(tx: Write, event: ClaimedEvent, outcome: Outcome, wall: datetime) -> None:
+    """Gives the event its terminal state, in the transaction of what it changed; raises Busy where the lease was lost."""
+    touched = await tx.run(
+        """
+        UPDATE inbox SET status = %(status)s, reason = %(reason)s, kind = %(kind)s, occurred_at = %(occurred_at)s,
+               invoice_id = %(invoice_id)s, case_id = %(case_id)s, last_error = NULL, lease_until = NULL, finished_at = %(wall)s
+         WHERE id = %(id)s AND status = 'accepted' AND lease_until = %(lease)s
+        """,
+        outcome.model_dump() | {"id": event.id, "lease": event.lease_until, "wall": wall},
+    )
+    _must_hold(touched, event)
+
+
+async def bury(tx: Write, event: ClaimedEvent, reason: str, wall: datetime) -> None:
+    """What cannot be processed is ``dead`` with its reason: listed, and replayable by a person."""
+    await finish(tx, event, Outcome(status=EventStatus.DEAD, reason=reason), wall)
+
+
+async def retry_later(tx: Write, event: ClaimedEvent, error: str, wall: datetime) -> float:
+    """Pauses the event, longer each time, and tells for how many seconds; the sweep wakes it. Raises Busy where the lease was lost."""
+    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(event.attempts - 1, 16))
+    touched = await tx.run(
+        """
+        UPDATE inbox SET last_error = %(error)s, lease_until = %(until)s
+         WHERE id = %(id)s AND status = 'accepted' AND lease_until = %(lease)s
+        """,
+        {"error": error, "until": wall + timedelta(seconds=pause), "id": event.id, "lease": event.lease_until},
+    )
+    _must_hold(touched, event)
+    return pause
 
 
 async def replay(tx: Write, event_id: str, *, actor: str, at: datetime) -> None:
-    """Lets a dead event be processed again from its first attempt; raises NotFound, or Conflict where it is not dead."""
+    """A person has a dead event processed once more; raises NotFound, or Conflict where it is not dead."""
     event = await get(tx, event_id)
-    if event.status is not EventStatus.DEAD:
-        raise Conflict(f"event {event_id} is {event.status}; only dead events are replayed")
-    await tx.run(
-        "UPDATE inbox SET status = 'accepted', attempts = 0, reason = NULL, finished_at = NULL, lease_until = NULL, woken_at = %s WHERE id = %s",
+    touched = await tx.run(
+        """
+        UPDATE inbox SET status = 'accepted', reason = NULL, attempts = 0, last_error = NULL, lease_until = NULL, finished_at = NULL,
+               woken_at = %s
+         WHERE id = %s AND status = 'dead'
+        """,
         (wall_now(), event_id),
     )
-    await wake(tx, "intake", event_id)
-    data = {"was": event.reason}
-    await audit.append(tx, chain="events", subject=event_id, kind="event", state=EventStatus.ACCEPTED, actor=actor, at=at, data=data)
+    if not touched:
+        raise Conflict(f"event {event_id} is {event.status}; only a dead one can be replayed")
+    await audit.append(tx, chain=AUDIT_CHAIN, subject=event_id, kind="event", state=EventStatus.ACCEPTED, actor=actor, at=at)
+    await queue.wake(tx, "intake", event_id)
 
 
 async def get(session: Read, event_id: str) -> EventRow:
     """One event; raises NotFound."""
-    row = await session.one(EventRow, "SELECT" + COLUMNS + " FROM inbox WHERE id = %s", (event_id,))
+    row = await session.one(EventRow, "SELECT " + COLUMNS + " FROM inbox WHERE id = %s", (event_id,))  # noqa: S608 - a constant
     if row is None:
         raise NotFound(f"there is no event {event_id}")
     return row
@@ -180,19 +196,25 @@ async def get(session: Read, event_id: str) -> EventRow:
 async def page(
     session: Read, *, status: str | None = None, connection: str | None = None, before: str | None = None, limit: int = 50
 ) -> list[EventRow]:
-    """Events, newest first; ``before`` is the id of the last one already seen."""
+    """Newest first; ``before`` is the id of the last row seen."""
     return await session.all(
         EventRow,
-        "SELECT"
-        + COLUMNS
-        + """ FROM inbox
-        WHERE (%(status)s::text IS NULL OR status = %(status)s) AND (%(connection)s::text IS NULL OR connection = %(connection)s)
-          AND (%(before)s::text IS NULL OR id < %(before)s)
-        ORDER BY id DESC LIMIT %(limit)s""",
+        "SELECT " + COLUMNS + " FROM inbox WHERE (%(status)s::text IS NULL OR status = %(status)s)"  # noqa: S608 - constants
+        " AND (%(connection)s::text IS NULL OR connection = %(connection)s) AND (%(before)s::text IS NULL OR id < %(before)s)"
+        " ORDER BY id DESC LIMIT %(limit)s",
         {"status": status, "connection": connection, "before": before, "limit": limit},
     )
 
 
-async def backlog(session: Read, most: int) -> int:
-    """How many events are accepted and unfinished, counted no further than ``most``."""
-    return int(await session.value("SELECT count(*) FROM (SELECT 1 FROM inbox WHERE status = 'accepted' LIMIT %s) AS some", (most,)))
+async def backlog(session: Read, at_most: int) -> int:
+    """How many events wait for their intake, counted up to ``at_most``."""
+    count = await session.value(
+        "SELECT count(*) FROM (SELECT FROM inbox WHERE status = 'accepted' LIMIT %s) AS waiting",
+        (at_most,),
+    )
+    return int(count)
+
+
+def _must_hold(touched: int, event: ClaimedEvent) -> None:
+    if not touched:
+        raise Busy(f"event {event.id} was taken over by another worker")

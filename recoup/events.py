@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from recoup.invoice import AccountSnapshot, AttemptSnapshot, CredentialSnapshot, InvoiceSnapshot
 from recoup.record import Record
@@ -40,6 +41,14 @@ class CancellationKind(StrEnum):
     IMMEDIATE = "immediate"
     PERIOD_END = "period_end"
     NON_PAYMENT = "non_payment"
+
+
+class EventIdentity(NamedTuple):
+    """What intake must know of an event before it keeps it. The same ``vendor_event_id`` on one connection is the same event."""
+
+    vendor_event_id: str
+    event_type: str
+    livemode: bool | None
 
 
 class ObjectRef(Record):
