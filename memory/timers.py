@@ -81,6 +81,30 @@ async def cancel_for_case(tx: Write, case_id: str, at: datetime, *, kinds: Seque
     return len(cancelled)
 
 
+async def replace_timer(tx: Write, *, case_id: str, kind: TimerKind, due_at: datetime, reason: str, at: datetime) -> None:
+    """Plans a wake-up instead of the case's pending ones of that kind, in one statement. The caller holds the account's lock."""
+    timer_id = new_id("timer")
+    replaced = await tx.dicts(
+        """
+        WITH replaced AS (
+            UPDATE timers SET state = 'cancelled', cancelled_at = %(at)s
+             WHERE case_id = %(case_id)s AND kind = %(kind)s AND state = 'pending' RETURNING id
+        ), planned AS (
+            INSERT INTO timers (id, case_id, kind, due_at, reason, created_at)
+            VALUES (%(id)s, %(case_id)s, %(kind)s, %(due_at)s, %(reason)s, %(at)s)
+        )
+        SELECT id FROM replaced
+        """,
+        {"id": timer_id, "case_id": case_id, "kind": kind, "due_at": due_at, "reason": reason, "at": at},
+    )
+    for row in replaced:
+        await audit.append(
+            tx, chain=case_id, subject=row["id"], kind="timer", state="cancelled", actor="worker", at=at, data={"timer": kind}
+        )
+    data = {"timer": kind, "due_at": due_at.isoformat(), "reason": reason}
+    await audit.append(tx, chain=case_id, subject=timer_id, kind="timer", state="pending", actor="worker", at=at, data=data)
+
+
 async def fire_due(tx: Write, now: datetime, *, limit: int = 20) -> list[FiredTimer]:
     """Fires what is due at ``now``, oldest first, and gives it; each timer once.
 

@@ -63,7 +63,6 @@ async def commit_decision(services: Services, lease: Lease, decision_id: str, ru
         rows = _rows(judged, approval_id)
         await outbox.insert(tx, rows, decision_id=decision_id, case_id=facts.case.id, account_id=facts.account.id, at=now)
         await reserve(tx, ready, keys, facts, now)
-        await timers.cancel_for_case(tx, facts.case.id, now, kinds=["decide"])
         await _wake_later(tx, facts, wake_of(state) or (None if approval_id else _fallback(now)), now)
         reached = DecisionState.WAITING if approval_id else DecisionState.DONE
         await decisions.conclude(tx, decision_id, facts.case.id, reached, _conclusion(state, "asks a person"), at=now)
@@ -142,10 +141,11 @@ async def _ask(tx: Write, decision_id: str, run: Paused, now: datetime) -> str:
 
 
 async def _wake_later(tx: Write, facts: CaseFacts, wake: Wait | None, now: datetime) -> None:
-    """An open case that nobody holds is never left without a wake-up."""
+    """An open case that nobody holds is never left without a wake-up; what an older decision had planned is forgotten."""
     if wake is None or facts.case.status is not CaseStatus.OPEN or facts.case.holds:
-        return
-    await timers.set_timer(tx, case_id=facts.case.id, kind="decide", due_at=wake.until, reason=wake.reason, at=now)
+        await timers.cancel_for_case(tx, facts.case.id, now, kinds=["decide"])
+    else:
+        await timers.replace_timer(tx, case_id=facts.case.id, kind="decide", due_at=wake.until, reason=wake.reason, at=now)
 
 
 def _fallback(now: datetime) -> Wait:
