@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from api.jobs.absorb import absorb_fact
 from graph.bootstrap import Services
-from memory import cases, inbox, invoices, ledger, messages, outbox, sending, standing, tasks, timers
+from memory import cases, inbox, invoices, ledger, messages, outbox, queue, sending, standing, tasks, timers
 from memory.cases import CaseRow
 from memory.database import Write
 from memory.outbox import ActionRow, ActionState
@@ -170,7 +170,8 @@ async def _let_result_enter(tx: Write, action: ActionRow) -> None:
     # Each try that has a result is an event of its own.
     identity = EventIdentity(vendor_event_id=f"{action.id}:{action.attempts}", event_type=ACTION_RESULT, livemode=None)
     payload = canonical_json({"action_id": action.id, "invoice_vendor_id": effect.invoice_vendor_id})
-    await inbox.accept(tx, case.connection, identity, "application/json", payload, wall_now())
+    accepted = await inbox.accept(tx, case.connection, identity, "application/json", payload, wall_now())
+    await queue.wake(tx, "intake", accepted.event_id)
 
 
 async def _ask_people(tx: Write, action: ActionRow, title: str, body: str, now: datetime) -> None:
