@@ -124,6 +124,14 @@ async def save_invoice(
     return invoice_id, InvoiceChange(before=None if added else stored.snapshot, after=_whole(merged))
 
 
+async def set_remaining(tx: Write, invoice_id: str, amount_minor: int) -> None:
+    """What queries take as owed: also what a reversal took from an invoice that its platform still calls paid."""
+    await tx.run(
+        "UPDATE invoices SET remaining_minor = %s WHERE id = %s AND remaining_minor IS DISTINCT FROM %s",
+        (amount_minor, invoice_id, amount_minor),
+    )
+
+
 async def mark_cancelled(tx: Write, invoice_id: str, kind: CancellationKind) -> None:
     """Remembers how the invoice's subscription ended, for failures that are told later."""
     await tx.run("UPDATE invoices SET cancellation = %s WHERE id = %s", (kind, invoice_id))

@@ -43,6 +43,9 @@ async def move_case(
     if any(fact.kind is FactKind.SUBSCRIPTION_CANCELLED for fact in relevant) and reading.cancellation is not None:
         await invoices.mark_cancelled(tx, saved.id, reading.cancellation)
         invoice = await read_invoice(tx, saved.id)
+    debt = debt_of(invoice.row.snapshot, invoice.attempts)
+    if invoice.row.snapshot.remaining_minor is not None:
+        await invoices.set_remaining(tx, saved.id, debt.remaining_minor)
     for fact in relevant:
         await _tell(tx, connection, policy, reading, invoice, fact, now)
     case = await cases.newest(tx, saved.id)

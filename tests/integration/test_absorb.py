@@ -228,6 +228,7 @@ async def test_news_of_a_dispute_that_is_already_over_holds_nothing(world: World
 async def test_reversal_of_the_winning_payment_opens_the_next_episode_held(world: World, gone: object) -> None:
     await world.tell(failed(), paid(), gone)  # type: ignore[arg-type]
     first, second = await world.episodes()
+    assert await world.rows("SELECT remaining_minor FROM invoices") == [(4900,)]
     assert first.status is CaseStatus.RECOVERED
     assert (second.status, second.episode, second.holds) == (CaseStatus.OPEN, 2, (Hold.REVERSAL,))
     # Told again, it opens nothing more.
