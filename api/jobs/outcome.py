@@ -119,7 +119,8 @@ async def resolve_unknown(services: Services, person: Person, action_id: str, *,
     async with services.db.write() as tx:
         action = await outbox.get(tx, action_id)
         await lock(tx, action)
-        state = ActionState.DONE if happened else ActionState.FAILED
+        # Void, not failed: what surely never happened may be decided on again.
+        state = ActionState.DONE if happened else ActionState.VOID
         await sending.settle_by_person(tx, action, state, person=person.name, at=now)
         if happened:
             await _happened(tx, action, now=now, actor=person.name)

@@ -293,7 +293,7 @@ async def an_ambiguous_charge(db: Database, billing: FakeBilling) -> str:
     return action_id
 
 
-@pytest.mark.parametrize(("happened", "state", "reservation"), [(True, "done", "confirmed"), (False, "failed", "released")])
+@pytest.mark.parametrize(("happened", "state", "reservation"), [(True, "done", "confirmed"), (False, "void", "released")])
 async def test_a_person_who_has_looked_settles_it(db: Database, billing: FakeBilling, happened: bool, state: str, reservation: str) -> None:
     action_id = await an_ambiguous_charge(db, billing)
     services = make_services(db, billing=billing)
