@@ -118,7 +118,7 @@ async def resolve_unknown(services: Services, person: Person, action_id: str, *,
     now = await services.clock.now()
     async with services.db.write() as tx:
         action = await outbox.get(tx, action_id)
-        await lock(tx, action)
+        case = await lock(tx, action)
         # Void, not failed: what surely never happened may be decided on again.
         state = ActionState.DONE if happened else ActionState.VOID
         await sending.settle_by_person(tx, action, state, person=person.name, at=now)
@@ -126,7 +126,8 @@ async def resolve_unknown(services: Services, person: Person, action_id: str, *,
             await _happened(tx, action, now=now, actor=person.name)
         else:
             await _settle(tx, action, DID_NOT_HAPPEN, now)
-            await cases.want_decision(tx, action.case_id, "action_did_not_happen")
+            if case.status is CaseStatus.OPEN:
+                await cases.want_decision(tx, case.id, "action_did_not_happen")
         await tasks.done_for_action(tx, action_id, person=person.name, at=now)
 
 
