@@ -171,6 +171,7 @@ async def test_an_event_that_only_points_at_an_object_dies_where_nothing_can_fet
     }
     event = await door.process(await door.accept(json.dumps(thin)), times=intake.MOST_TRIES)
     assert event.status is EventStatus.DEAD
+    assert "nothing here can fetch" in (event.reason or "")
 
 
 async def test_the_result_of_our_own_action_enters_here_and_reads_the_invoice(db: Database) -> None:
