@@ -59,9 +59,11 @@ async def _play(plot: "Plot", console: "Console", *, once: bool, as_json: bool) 
             if not once:
                 _tell_address(scene, console)
                 await stop.wait()
-            return outcome
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    except Exception:
+        console.print(f"What the programs said is in {home}/logs.", style="red")
+        raise
+    shutil.rmtree(home)
+    return outcome
 
 
 async def _run_with_progress(scene: "Stage", console: "Console", stop: asyncio.Event) -> None:

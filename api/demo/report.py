@@ -91,7 +91,7 @@ SELECT coalesce(attribution, 'not told') AS name, count(*) AS times FROM cases
 WHERE status IN ('recovered', 'recovered_late') GROUP BY 1 ORDER BY 2 DESC, 1
 """
 DENIED = "SELECT denied_rule AS name, count(*) AS times FROM actions WHERE denied_rule IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
-DONE = "SELECT risk || ': ' || name AS name, count(*) AS times FROM actions WHERE state = 'done' GROUP BY 1 ORDER BY 1"
+DONE = "SELECT risk || ' ' || name AS name, count(*) AS times FROM actions WHERE state = 'done' GROUP BY 1 ORDER BY 1"
 
 
 async def outcome_of(stage: Stage, elapsed_seconds: float) -> Outcome:
@@ -113,18 +113,22 @@ async def outcome_of(stage: Stage, elapsed_seconds: float) -> Outcome:
 def show(outcome: Outcome, console: Console) -> None:
     """The page of tables."""
     console.print(_recovered(outcome))
-    side = Table.grid(padding=(0, 4))
-    side.add_row(
-        _tallies("Recovered by", [(tally.name, tally.times) for tally in outcome.by_attribution]),
-        _tallies("Done", [(tally.name, tally.times) for tally in outcome.done]),
-        _tallies("Approvals", list(outcome.states.get("approvals", {}).items())),
-        _tallies("Denied by rule", [(tally.name, tally.times) for tally in outcome.denied]),
-    )
-    console.print(side)
+    told = Table.grid(padding=(0, 2))
+    for title, tallies in (
+        ("Recovered by", outcome.by_attribution),
+        ("Cases", _tallies(outcome, "cases")),
+        ("Done", outcome.done),
+        ("Approvals", _tallies(outcome, "approvals")),
+        ("Denied by rule", outcome.denied),
+    ):
+        told.add_row(f"[bold]{title}[/bold]", ", ".join(f"{tally.name} {tally.times}" for tally in tallies) or "none")
+    console.print(told)
     broken = {name: times for name, times in outcome.invariants.violations.items() if times}
-    told = ", ".join(f"{name}: {times}" for name, times in broken.items()) or "none"
+    violations = ", ".join(f"{name} {times}" for name, times in broken.items()) or "none"
     verified = f"{outcome.audit.verified} of {outcome.audit.entries} audit entries verify"
-    console.print(f"Messages sent: {outcome.states.get('messages', {}).get('sent', 0)}. {verified}. Violations of invariants: {told}.")
+    console.print(
+        f"Messages sent: {outcome.states.get('messages', {}).get('sent', 0)}. {verified}. Violations of invariants: {violations}."
+    )
     console.print(f"{outcome.elapsed_seconds:.0f} seconds. Money is simulated.")
 
 
@@ -153,13 +157,8 @@ def _recovered(outcome: Outcome) -> Table:
     return table
 
 
-def _tallies(title: str, rows: list[tuple[str, int]]) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False, box=None)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, times in rows or [("none", 0)]:
-        table.add_row(name, str(times))
-    return table
+def _tallies(outcome: Outcome, table: str) -> list[Tally]:
+    return [Tally(name=state, times=times) for state, times in outcome.states.get(table, {}).items()]
 
 
 def _share(part: int, whole: int) -> float:

@@ -1,5 +1,6 @@
 """Sets the demo's scene: a home, keys, a configuration, a database whose clock stands at the start, and four programs."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator
@@ -119,6 +120,17 @@ async def stage(plot: Plot, home: Path) -> AsyncGenerator[Stage]:
         finally:
             stop_all(programs)
             await db.close()
+    if settings.database_url is None:
+        await asyncio.to_thread(_wait_for_the_end_of_postgres, home)
+
+
+def _wait_for_the_end_of_postgres(home: Path) -> None:
+    """Our own server stops when its last client has gone, a moment later; until then its folder must not be deleted."""
+    from memory.embedded.files import files_of, hold
+
+    lock = hold(files_of(home).supervisor_lock, wait=True)
+    if lock is not None:
+        os.close(lock)
 
 
 def _program(home: Path, name: str, environment: dict[str, str], *arguments: str) -> Program:
