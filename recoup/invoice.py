@@ -72,13 +72,14 @@ class CredentialSlot(StrEnum):
 
 
 class DeclineCodes(Record):
-    """The raw codes as the processor gave them; ``processor`` says whose words they are."""
+    """The raw codes as the processor gave them; ``processor`` says whose words they are. ``gateway_code`` is a word of the gateway behind it."""
 
     processor: str
     decline_code: str | None = None
     network_decline_code: str | None = None
     advice_code: str | None = None
     network_advice_code: str | None = None
+    gateway_code: str | None = None
 
 
 class InvoiceSnapshot(Record):

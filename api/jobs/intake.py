@@ -18,7 +18,7 @@ from recoup.errors import Busy, Defect, Malformed, Misconfigured, RecoupError
 from recoup.events import EventKind, ObjectRef, Reading
 from recoup.masking import redact
 from recoup.settings import Connection
-from tools.billing.webhook import FORMATS
+from tools.billing.webhook import read_webhook
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def _read(connection: Connection, event: ClaimedEvent, now: datetime) -> Reading
     if event.event_type == ACTION_RESULT:
         invoice = ObjectRef(kind="invoice", vendor_id=json.loads(event.payload)["invoice_vendor_id"])
         return Reading(kind=EventKind.ACTION_RESULT, event_type=event.event_type, occurred_at=now, fetch=invoice)
-    return FORMATS[connection.platform].read(event.payload, event.content_type)
+    return read_webhook(connection.platform, event.payload, event.content_type, event.received_at)
 
 
 async def _complete(services: Services, connection: Connection, reading: Reading) -> Reading:

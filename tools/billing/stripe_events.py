@@ -177,7 +177,9 @@ def _read_subscription(envelope: Envelope) -> Reading:
     subscription = envelope.subject
     subscription_id = subscription.need_text("id")
     changed_method = _changed_to(envelope.previous, subscription, ("default_payment_method", "default_source"))
-    is_over = envelope.event_type == "customer.subscription.deleted" or subscription.text("status") == "canceled"
+    # One that is set to end with its period is cancelled in the customer's mind, though it still runs; the debt stays owed by default.
+    is_set_to_end = subscription.flag("cancel_at_period_end") is True and envelope.previous.flag("cancel_at_period_end") is False
+    is_over = envelope.event_type == "customer.subscription.deleted" or subscription.text("status") == "canceled" or is_set_to_end
     kind = EventKind.SUBSCRIPTION_CANCELLED if is_over else EventKind.SUBSCRIPTION_CHANGED
     credentials: tuple[object, ...] = ()
     if changed_method is not None and not is_over:

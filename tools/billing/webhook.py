@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from recoup.events import EventIdentity, Reading
 from recoup.settings import Connection, Platform
@@ -46,6 +47,11 @@ FORMATS: Mapping[Platform, WebhookFormat] = {
         identify=sandbox_events.event_identity,
     ),
 }
+
+
+def read_webhook(platform: Platform, payload: str, content_type: str, received_at: datetime) -> Reading:
+    """What an event says, as of its arrival where it does not tell its time; raises Malformed."""
+    return recurly_events.dated(FORMATS[platform].read(payload, content_type), received_at)
 
 
 def proves_by_header(content_type: str) -> bool:
