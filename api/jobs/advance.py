@@ -5,16 +5,18 @@
 """
 
 from dataclasses import dataclass
-from typing import Any, cast
-
-from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command
+from typing import TYPE_CHECKING, Any, cast
 
 from graph.build import DecisionGraph
+from graph.human import resume_with
 from graph.state import RecoveryState
 from memory.approvals import ApprovalRow, Interrupt
-from recoup.approval import ApprovalRequest
+from recoup.approval import ApprovalAnswer, ApprovalRequest
 from recoup.errors import Defect
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.types import Command
 
 # A run needs two legs; each fault of the checkpointer that loses only part of a leg costs one more.
 MOST_LEGS = 6
@@ -64,8 +66,7 @@ async def advance(graph: DecisionGraph, decision_id: str, approval: ApprovalRow 
         asked = Interrupt(id=snapshot.interrupts[0].id, request=ApprovalRequest.model_validate(snapshot.interrupts[0].value))
         if approval is None or not _answers(approval, asked):
             return Paused(state=state, interrupt=asked)
-        answer = {"decisions": [decision.model_dump(mode="json") for decision in approval.answer or ()]}
-        await _run(graph, decision_id, Command(resume={asked.id: answer}))
+        await _run(graph, decision_id, resume_with(asked.id, ApprovalAnswer(decisions=approval.answer or ())))
     raise Defect(f"decision {decision_id} does not come to an end")
 
 
@@ -78,5 +79,5 @@ def _answers(approval: ApprovalRow, asked: Interrupt) -> bool:
     return (approval.interrupt_id, approval.interrupt_digest) == (asked.id, asked.request.digest)
 
 
-def _thread(decision_id: str) -> RunnableConfig:
+def _thread(decision_id: str) -> "RunnableConfig":
     return {"configurable": {"thread_id": decision_id}}
