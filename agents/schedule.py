@@ -15,8 +15,8 @@ PLATFORM_ATTEMPT_MARGIN = timedelta(hours=2)
 
 
 def day(facts: CaseFacts, days: float) -> datetime:
-    """That many days after the case's first failure."""
-    return facts.case.first_failed_at + timedelta(days=days)
+    """That many days after the case opened: a plan starts when we learn of the debt, also where the news comes late."""
+    return facts.case.opened_at + timedelta(days=days)
 
 
 def last_moment(facts: CaseFacts, policy: Policy) -> datetime:

@@ -1,6 +1,6 @@
 -- All facts of one case as one JSON document. Parameters: case_id, now, excluding_action (an action that is being judged itself).
 WITH subject AS (
-    SELECT c.*, i.snapshot AS invoice_snapshot, i.vendor_id AS invoice_vendor_id, i.read_at AS invoice_read_at,
+    SELECT c.*, i.remaining_minor, i.snapshot AS invoice_snapshot, i.vendor_id AS invoice_vendor_id, i.read_at AS invoice_read_at,
            i.observed_at AS invoice_observed_at
     FROM cases c JOIN invoices i ON i.id = c.invoice_id
     WHERE c.id = %(case_id)s
@@ -60,7 +60,9 @@ SELECT jsonb_build_object(
         'first_failed_at', s.first_failed_at, 'grace_until', s.grace_until, 'suspended', s.suspended,
         'recovered_attempt_id', (SELECT o.id FROM own_attempts o WHERE o.vendor_key = s.winning_attempt_key)
     ),
-    'invoice', s.invoice_snapshot || jsonb_build_object('id', s.invoice_id, 'read_at', s.invoice_read_at, 'observed_at', s.invoice_observed_at),
+    -- The column tells what is owed also where a platform keeps a charged-back invoice as paid.
+    'invoice', s.invoice_snapshot || jsonb_build_object('id', s.invoice_id, 'read_at', s.invoice_read_at,
+        'observed_at', s.invoice_observed_at, 'remaining_minor', s.remaining_minor),
     'methods', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
             'id', m.id, 'vendor_id', m.vendor_id, 'rail', m.snapshot ->> 'rail', 'brand', m.snapshot ->> 'brand', 'funding', m.snapshot ->> 'funding',

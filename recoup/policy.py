@@ -109,7 +109,7 @@ class Approvals(Record):
 
 
 class Steps(Record):
-    """The plan of an open case, in days after its first failure. ``last_day`` ends it. ``technical_retry_hours`` count from the
+    """The plan of an open case, in days after it opened. ``last_day`` ends it. ``technical_retry_hours`` count from the
     newest of as many technical failures in a row; after them ``retry_days`` holds again. ``after_last`` says whether people get the
     case before it ends without the money."""
 
