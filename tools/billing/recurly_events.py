@@ -136,7 +136,8 @@ def _read_xml(notification: Notification) -> Reading:
     if name in ACCOUNTS:
         return _read_account(notification)
     why = IGNORED_XML.get(name, "unknown type")
-    return Reading(kind=EventKind.OTHER, event_type=notification.event_type, occurred_at=UNTIMED, ignored_because=why)
+    told = {"event_type": notification.event_type, "occurred_at": UNTIMED, "livemode": notification.livemode}
+    return Reading.model_validate(told | {"kind": EventKind.OTHER, "ignored_because": why})
 
 
 def _read_payment(notification: Notification) -> Reading:
@@ -178,13 +179,15 @@ def _read_dunning(notification: Notification) -> Reading:
     at = transaction.time("date") if failed else None
     at = at or _time_of_invoice(invoice)
     is_still_dunned = invoice.flag("final_dunning_event") is False
-    snapshot = invoice_of(invoice, at, notification.account_id(), is_still_dunned=is_still_dunned)
-    attempts = (attempt_of(transaction, at, notification.account_id()),) if failed else ()
+    account_id = notification.account_id()
+    snapshot = invoice_of(invoice, at, account_id, is_still_dunned=is_still_dunned)
+    attempts = (attempt_of(transaction, at, account_id),) if failed else ()
     return notification.reading(
         EventKind.PAYMENT_FAILED if failed else EventKind.INVOICE_CHANGED,
         at,
         invoice=snapshot,
         attempts=attempts,
+        credentials=(credential_of(transaction, account_id),) if failed and account_id else (),
         charge_vendor_id=attempts[0].charge_vendor_id if attempts else None,
         subscription_vendor_id=subscription_of(invoice) or notification.root.part("subscription").text("uuid"),
     )
