@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+
+WIDEST = 1000
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -29,13 +31,15 @@ def print_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool,
         click.echo(empty)
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*(column.replace("_", " ") for column in columns), box=None, header_style="bold", pad_edge=False)
+    # An id that is cut short is of no use to anybody: a narrow window scrolls or wraps, a pipe gets whole lines.
+    headings = (Column(column.replace("_", " "), no_wrap=True, overflow="ignore") for column in columns)
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         fields = _fields(row)
         table.add_row(*(_cell(fields[column]) for column in columns))
-    Console().print(table)
+    Console(width=WIDEST).print(table, crop=False, soft_wrap=True)
 
 
 def print_fields(value: object, *, as_json: bool) -> None:
@@ -50,7 +54,9 @@ def print_fields(value: object, *, as_json: bool) -> None:
 
 
 def _fields(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else _jsonable(value)  # pyright: ignore[reportUnknownVariableType]
+    from pydantic import BaseModel
+
+    return value.model_dump() if isinstance(value, BaseModel) else cast("Mapping[str, object]", value)
 
 
 def _cell(value: object, *, markup: bool = True) -> str:
@@ -58,6 +64,8 @@ def _cell(value: object, *, markup: bool = True) -> str:
         return ""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, float):
+        return f"{value:.3g}"
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     if not markup:
         return text
