@@ -7,7 +7,7 @@ import pytest
 from tools.sandbox.behaviour import Doing, move_after_message, moves_after_failure
 from tools.sandbox.causes import Card, Cause, Code, Pay, approves, days_since_pay
 from tools.sandbox.draws import Dice
-from tools.sandbox.world import DEFAULT_START, GRID, Bill, Person, Role, World, on_grid
+from tools.sandbox.world import APART, DEFAULT_START, GRID, Bill, Person, Role, World, on_grid
 
 LADDER_DAYS = (1, 3, 7, 12)
 MESSAGE_DAYS = (0, 3, 7, 14)
@@ -78,6 +78,15 @@ def test_everything_happens_on_the_grid_and_after_the_start() -> None:
             assert move.at == on_grid(move.at) > bill.charged_at
     assert on_grid(DEFAULT_START) == DEFAULT_START
     assert on_grid(DEFAULT_START + timedelta(seconds=1)) == DEFAULT_START + GRID
+
+
+def test_two_bills_on_one_card_never_compete_for_it_at_one_instant() -> None:
+    pairs: dict[str, list[datetime]] = {}
+    for person, bill in owing(world(seed=4).people()):
+        pairs.setdefault(person.method.card.fingerprint, []).append(bill.charged_at)
+    apart = [max(times) - min(times) for times in pairs.values() if len(times) == 2]
+    assert set(apart) == {APART}
+    assert len(apart) == 4
 
 
 @pytest.mark.parametrize(

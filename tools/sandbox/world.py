@@ -26,6 +26,8 @@ CURRENCY = "USD"
 # Everything in the world happens on this grid, so that one step of the clock plays many things.
 GRID = timedelta(hours=3)
 FIRST_FAILURES_WITHIN = 1 / 6  # of the simulated period: most recoveries fall on days 2 to 12, so they need the rest
+# Bills on one card fail this far apart: the plans of two cases then never want the card at the same instant, where chance would decide.
+APART = timedelta(hours=108)
 BLOCK = 30  # people of one block share out the special roles, so that even a small world has most of them
 
 
@@ -116,9 +118,11 @@ class World:
         return found
 
     def _role(self, number: int) -> Role:
-        block, place = divmod(number, BLOCK)
+        return self._roles_of_block(number)[number % BLOCK]
+
+    def _roles_of_block(self, number: int) -> list[Role]:
         roles = (*SPECIAL_ROLES, *([Role.PLAIN] * (BLOCK - len(SPECIAL_ROLES))))
-        return self.dice.order(roles, "roles", block)[place]
+        return self.dice.order(roles, "roles", number // BLOCK)
 
     def _person(self, number: int, role: Role) -> Person:
         dice, customer = self.dice, f"cus_{number:06d}"
@@ -158,17 +162,30 @@ class World:
     def _bill(self, customer: str, number: int, role: Role, tier: str, n: int) -> Bill:
         reason = {Role.MANUAL: "manual", Role.FIRST_PAYMENT: "subscription_create"}.get(role, "subscription_cycle")
         total = price_minor(self.dice, customer, tier, n)
-        # From the second step on: nothing has happened yet when the simulation starts.
-        last = max(1, int(timedelta(days=self.days * FIRST_FAILURES_WITHIN) / GRID))
         return Bill(
             id=f"in_{number:06d}_{n}",
             subscription=None if role is Role.MANUAL else f"sub_{number:06d}_{n}",
             total_minor=total,
             tax_minor=total // 11,
-            charged_at=self.start + GRID * self.dice.whole(1, last, customer, "first charge", n),
+            charged_at=self._first_charge(customer, number, role, n),
             billing_reason=reason,
             collection_method="send_invoice" if role is Role.SENT_INVOICE else "charge_automatically",
         )
+
+    def _first_charge(self, customer: str, number: int, role: Role, n: int) -> datetime:
+        """From the second step on: nothing has happened yet when the simulation starts."""
+        last = max(1, int(timedelta(days=self.days * FIRST_FAILURES_WITHIN) / GRID))
+        if role is Role.SHARES_CARD:
+            is_second = Role.SHARES_CARD in self._roles_of_block(number)[: number % BLOCK]
+            return self._paired(last, is_second, "shared", number // BLOCK)
+        if role is Role.SEVERAL_INVOICES:
+            return self._paired(last, n == 1, customer)
+        return self.start + GRID * self.dice.whole(1, last, customer, "first charge", n)
+
+    def _paired(self, last: int, is_second: bool, *about: object) -> datetime:
+        apart = min(APART // GRID, last - 1)
+        first = self.dice.whole(1, last - apart, *about, "first charge")
+        return self.start + GRID * (first + (apart if is_second else 0))
 
 
 def on_grid(at: datetime) -> datetime:
