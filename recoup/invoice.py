@@ -72,7 +72,7 @@ class CredentialSlot(StrEnum):
 
 
 class DeclineCodes(Record):
-    """The raw codes as the processor gave them; ``processor`` says whose words they are. ``gateway_code`` is a word of the gateway behind it."""
+    """The raw codes as the processor gave them; ``processor`` says whose words they are, ``gateway_code`` is the gateway's behind it."""
 
     processor: str
     decline_code: str | None = None

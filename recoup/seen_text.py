@@ -91,10 +91,6 @@ class SeenText:
             return self.source.origin(piece.start)[0], self.source.origin(piece.end - 1)[1]
         return self.source.origin(piece.start + index - piece.at)
 
-    def has_enough_digits(self) -> bool:
-        """Whether any run of digits is long enough for a card number."""
-        return next(self._runs(), None) is not None
-
     def card_digits(self, kept: int) -> set[int]:
         """Positions in ``text`` of all digits of card numbers but the last ``kept`` of each.
 
