@@ -43,7 +43,7 @@ from tests.deciding import (
 )
 from tests.factories import NOW, attempt_snapshot, invoice_snapshot, make_reading
 from tests.fakes import make_services
-from tests.scenes import absorb_reading
+from tests.scenes import absorb_reading, change
 
 # How often resuming a thread writes to the checkpointer.
 WRITES_OF_AN_ANSWER = 1
@@ -302,6 +302,18 @@ async def test_an_answer_whose_thread_is_lost_is_asked_again(db: Database) -> No
     await nothing_runs(db, approval)
     await decide.run(services, approval.case_id)
     assert (await question(db, approval.case_id)).status is ApprovalStatus.PENDING
+
+
+async def test_an_answer_is_given_to_no_other_question(db: Database) -> None:
+    services = make_services(db)
+    approval = await asked(services)
+    await give(services, approval)
+    await change(db, "UPDATE approvals SET interrupt_digest = 'of something else'")
+
+    await resume.run(services, approval.decision_id)
+
+    assert (await now_stands(services, approval)).void_reason == "superseded: the question it answers is gone"
+    await nothing_runs(db, approval)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
