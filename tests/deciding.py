@@ -18,7 +18,7 @@ from memory.approvals import ApprovalRow
 from memory.checkpoints import PooledSaver
 from memory.database import Database, Write
 from memory.decisions import DecisionRow
-from memory.outbox import ActionRow
+from memory.outbox import ActionRow, ActionState
 from recoup.approval import Approve, Edit, EditedAction, HumanDecision, Reject
 from recoup.events import Reading
 from recoup.facts import CaseFacts
@@ -199,3 +199,23 @@ async def audit_agrees(db: Database) -> None:
         """,
     )
     assert wrong == []
+
+
+async def now_stands(services: Services, approval: ApprovalRow) -> ApprovalRow:
+    """The approval as it is now."""
+    async with services.db.read() as session:
+        return await approvals.get(session, approval.id)
+
+
+async def the_action(db: Database, approval: ApprovalRow) -> tuple[ActionState, dict[str, object]]:
+    """State and arguments of the action that was shown."""
+    [action] = [action for action in await actions_of(db, approval.case_id) if action.id in approval.action_ids]
+    return action.state, action.args
+
+
+async def nothing_runs(db: Database, approval: ApprovalRow) -> None:
+    """The answer had no effect, and has none any more."""
+    assert [a.state for a in await actions_of(db, approval.case_id) if a.state is ActionState.READY] == []
+    assert await rows(db, "SELECT 1 FROM reservations WHERE state <> 'released'") == []
+    assert await rows(db, "SELECT 1 FROM approvals WHERE used_at IS NOT NULL") == []
+    await audit_agrees(db)

@@ -1,6 +1,5 @@
 """Making the decision that a case wants: what it leaves in the rows, and what a crash, a fault or a faster worker leaves."""
 
-import asyncio
 import contextlib
 from datetime import timedelta
 from typing import Any
@@ -9,7 +8,6 @@ import psycopg
 import pytest
 
 from api.jobs import decide
-from api.jobs import lease as leases
 from graph.bootstrap import Services
 from memory import cases, deciding
 from memory.checkpoints import PooledSaver
@@ -17,7 +15,6 @@ from memory.database import Database
 from memory.decisions import DecisionState
 from memory.outbox import ActionState
 from recoup.clock import FixedClock
-from recoup.errors import Busy
 from tests.deciding import (
     Killed,
     MortalDatabase,
@@ -276,45 +273,3 @@ async def test_a_decision_costs_few_statements(db: Database, database_url: str, 
         assert len(Counting.statements) <= 15, "\n".join(Counting.statements)
     finally:
         await counted.close()
-
-
-async def test_a_lost_lease_stops_the_work(db: Database) -> None:
-    facts = await open_case(make_services(db))
-    lease = await leases.take(db, facts.case.id)
-    assert lease is not None
-    assert await leases.take(db, facts.case.id) is None
-
-    await holder_died(db, facts.case.id)
-    assert await leases.take(db, facts.case.id) is not None
-
-    with pytest.raises(Busy):
-        async with leases.renewed(db, lease, every_seconds=0.01):
-            await asyncio.Event().wait()
-
-
-async def test_a_lease_is_kept_while_the_work_lasts(db: Database) -> None:
-    facts = await open_case(make_services(db))
-    lease = await leases.take(db, facts.case.id)
-    assert lease is not None
-    [(taken_until,)] = await rows(db, "SELECT lease_until FROM cases")
-
-    async with leases.renewed(db, lease, every_seconds=0.01):
-        while await rows(db, "SELECT 1 FROM cases WHERE lease_until > %s", taken_until) == []:
-            pass
-        assert await leases.take(db, facts.case.id) is None
-
-
-async def test_cancelling_from_outside_is_not_mistaken_for_a_lost_lease(db: Database) -> None:
-    facts = await open_case(make_services(db))
-    lease = await leases.take(db, facts.case.id)
-    assert lease is not None
-
-    async def work() -> None:
-        async with leases.renewed(db, lease):
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(work())
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
