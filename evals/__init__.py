@@ -1,1 +1,1 @@
-""""""
+"""Proof: checks that share nothing with what they check."""

@@ -1,18 +1,22 @@
 """The ten invariants of ARCHITECTURE, asked of the whole database and of the other sides' own ledgers. Reads only; safe in production."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from evals.checks.approvals import account_actions_were_approved
 from evals.checks.audit import audit_covers_every_change
 from evals.checks.contact import timers_and_hours_hold
-from evals.checks.decisions import account_actions_were_approved, actions_stay_within_policy
-from evals.checks.effects import nothing_starts_after_the_end, one_effect_per_action
+from evals.checks.effects import one_effect_per_action
 from evals.checks.intake import events_end_once
 from evals.checks.money import money_matches_the_platform
 from evals.checks.network import network_rules_hold
+from evals.checks.policy import actions_stay_within_policy
 from evals.checks.privacy import no_card_or_personal_data
+from evals.checks.starts import nothing_starts_after_the_end
 from evals.findings import Check, Result, Scope
 from evals.ledgers import MailLedger, PlatformLedger
+from evals.policy_history import read_policies
 from memory.database import Database
 from recoup.clock import wall_now
 
@@ -42,7 +46,7 @@ class Report:
     @property
     def violations(self) -> dict[str, int]:
         """Number of violations per invariant."""
-        return {name: len(result.findings) for name, result in self.results.items()}
+        return {name: result.found for name, result in self.results.items()}
 
     @property
     def examined(self) -> dict[str, int]:
@@ -51,7 +55,7 @@ class Report:
 
     @property
     def findings(self) -> dict[str, list[dict[str, str]]]:
-        """Every violation, by invariant."""
+        """The violations, by invariant: the first few hundred of each."""
         return {name: [asdict(finding) for finding in result.findings] for name, result in self.results.items() if result.findings}
 
     @property
@@ -71,13 +75,19 @@ async def check(
     mail: MailLedger | None,
     *,
     patience_seconds: float = PATIENCE_SECONDS,
+    logs: Sequence[Path] = (),
     on_checked: Callable[[str], None] | None = None,
 ) -> Report:
-    """Runs every invariant. ``platforms``: a ledger per connection that has one. ``patience_seconds``: how long an event, a due timer or a
-    difference from the platform may stand before it counts; 0 says that all work is done. ``on_checked`` hears each name as it is done."""
+    """Runs every invariant on one snapshot of the database. The ledgers must have been read before: then what they hold is in it.
+
+    ``platforms``: a ledger per connection that has one. ``patience_seconds``: how long an event, a due timer or a difference from the
+    platform may stand before it counts; 0 says that all work is done. ``logs``: log files to search for personal data.
+    ``on_checked`` hears each name as it is done.
+    """
     results: dict[str, Result] = {}
-    async with database.read() as session:
-        scope = Scope(session, platforms, mail, wall_now(), patience_seconds)
+    async with database.read() as session, session.connection.transaction():
+        await session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        scope = Scope(session, platforms, mail, await read_policies(session), wall_now(), patience_seconds, tuple(logs))
         for name, invariant in INVARIANTS.items():
             results[name] = Result()
             await invariant(scope, results[name])

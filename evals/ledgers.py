@@ -1,10 +1,11 @@
 """The other sides' own books, read by the checks: what the sandbox platform says it did, what the mail server says it took."""
 
-import mailbox
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.message import Message
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 class PlatformAttempt:
     """One attempt in the platform's own ledger. ``key`` is the idempotency key it came with (None: the platform's or customer's own)."""
 
+    id: str
     invoice: str
     fingerprint: str
     brand: str | None
@@ -39,11 +41,12 @@ class PlatformInvoice:
 
 @dataclass(frozen=True)
 class PlatformEffect:
-    """One effect that the platform accepted."""
+    """One effect that the platform was asked for: ``done``, or ``refused`` and only booked."""
 
     key: str
     name: str
     invoice: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def parse_platform_ledger(document: Mapping[str, Any]) -> PlatformLedger:
     return PlatformLedger(
         attempts=tuple(
             PlatformAttempt(
+                id=row["id"],
                 invoice=row["invoice"],
                 fingerprint=row["fingerprint"],
                 brand=row.get("brand"),
@@ -83,7 +87,7 @@ def parse_platform_ledger(document: Mapping[str, Any]) -> PlatformLedger:
         invoices=tuple(
             PlatformInvoice(row["vendor_id"], row["status"], row["remaining_minor"], row["paid_minor"]) for row in document["invoices"]
         ),
-        effects=tuple(PlatformEffect(row["key"], row["name"], row["invoice"]) for row in document["effects"]),
+        effects=tuple(PlatformEffect(row["key"], row["name"], row["invoice"], row["state"]) for row in document["effects"]),
     )
 
 
@@ -96,8 +100,11 @@ async def read_platform_ledger(base_url: str, api_key: str) -> PlatformLedger:
 
 
 def read_maildir(folder: Path) -> MailLedger:
-    """Counts the messages of a Maildir by ``Message-ID``."""
-    if not folder.exists():
-        return MailLedger(accepted={})
-    box = mailbox.Maildir(str(folder), create=False)
-    return MailLedger(accepted=Counter(str(message["Message-ID"]) for message in box))
+    """Counts the messages of a Maildir by ``Message-ID``; one that a reader moves meanwhile is counted once."""
+    messages = {file.name.split(":")[0]: file for place in ("new", "cur") for file in folder.glob(f"{place}/*")}
+    return MailLedger(accepted=Counter(str(_headers(file)["Message-ID"]) for file in messages.values()))
+
+
+def _headers(file: Path) -> Message:
+    with file.open("rb") as opened:
+        return BytesHeaderParser().parse(opened)

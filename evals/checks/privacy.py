@@ -1,52 +1,177 @@
-"""Invariant 10: no card number anywhere, no personal data in the audit chain, jobs, decisions or checkpoints."""
+"""Invariant 10: no card number anywhere, no personal data in the audit chain, jobs, decisions, checkpoints or logs."""
 
 import re
-from typing import LiteralString
+from collections.abc import AsyncGenerator, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import sql
 
 from evals.findings import Result, Scope
+from evals.personal_data import emails, has_card_number
 
-EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-DIGITS = re.compile(r"(?<![0-9A-Za-z_])(?:[0-9][ -]?){13,19}(?![0-9A-Za-z_])")
-
-# (what, statement giving id and text): places where a card number must never be.
-EVERYWHERE: dict[str, LiteralString] = {
-    "event": "SELECT id, payload AS text FROM inbox",
-    "audit entry": "SELECT chain || '/' || n AS id, body AS text FROM audit_log",
-    "decision": "SELECT id, concat_ws(' ', facts, proposals, trace) AS text FROM decisions",
-    "action": "SELECT id, concat_ws(' ', args, reason, result) AS text FROM actions",
-    "approval": "SELECT id, concat_ws(' ', request, answer, note) AS text FROM approvals",
-    "task": "SELECT id, concat_ws(' ', title, body) AS text FROM tasks",
-    "message": "SELECT message_id AS id, concat_ws(' ', subject, body) AS text FROM message_texts",
-    "job": "SELECT id::text, args::text AS text FROM procrastinate_jobs",
-}
-# Places where no personal data may be either: all of the above but the event as received, the message as sent and people's own notes.
-IMPERSONAL = ("audit entry", "decision", "action", "job")
-NAMED = """
-SELECT l.chain || '/' || l.n AS subject, 'names the customer' AS problem
-FROM audit_log l JOIN cases c ON c.id = l.chain JOIN contacts p ON p.account_id = c.account_id
-WHERE (length(p.full_name) > 4 AND position(p.full_name IN l.body) > 0) OR (length(p.phone) > 6 AND position(p.phone IN l.body) > 0)
-UNION ALL
-SELECT d.id, 'names the customer' FROM decisions d JOIN cases c ON c.id = d.case_id JOIN contacts p ON p.account_id = c.account_id
-WHERE length(p.full_name) > 4 AND position(p.full_name IN concat_ws(' ', d.facts, d.proposals, d.trace)) > 0
+COLUMNS = """
+SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type,
+       coalesce(a.attnum = ANY (k.indkey), false) AS is_key
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisprimary
+WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND has_table_privilege(c.oid, 'SELECT')
+ORDER BY c.relname, a.attnum
 """
+TEXTS = frozenset({"text", "character varying", "jsonb", "json", "text[]", "character varying[]", "bytea"})
+
+# Where personal data may stand: the rows made for it, what a platform calls its customers, and what people write and who they are.
+PERSONAL_TABLES = frozenset({"contacts", "message_texts"})
+PERSONAL_COLUMNS = frozenset(
+    {
+        ("inbox", "payload"),
+        ("inbox", "vendor_event_id"),
+        ("inbox_awaiting", "ref"),
+        ("accounts", "vendor_id"),
+        ("accounts", "parent_vendor_id"),
+        ("invoices", "snapshot"),
+        ("api_keys", "person"),
+        ("api_keys", "created_by"),
+        ("approvals", "answer"),
+        ("approvals", "note"),
+        ("approvals", "decided_by"),
+        ("approvals", "edited_by"),
+        ("audit_log", "actor"),
+        ("policies", "text"),
+        ("policies", "note"),
+        ("policies", "created_by"),
+        ("switches", "changed_by"),
+        ("tasks", "done_by"),
+    }
+)
+# Colleagues are named by whatever their key says, which may be an address.
+STAFF = """
+SELECT person AS name FROM api_keys UNION SELECT decided_by FROM approvals WHERE decided_by IS NOT NULL
+UNION SELECT created_by FROM policies UNION SELECT DISTINCT actor FROM audit_log
+"""
+
+# A case's own texts must not say whose case it is. A name of one word may be a word.
+TEXTS_OF_A_CASE: dict[str, LiteralString] = {
+    "audit entry": "SELECT chain || '/' || n AS id, chain AS case_id, body AS text FROM audit_log",
+    "decision": "SELECT id, case_id, concat_ws(' ', facts, proposals, verdicts, trace, outcome) AS text FROM decisions",
+    "action": "SELECT id, case_id, concat_ws(' ', args, reason, verdict, state_reason, result) AS text FROM actions",
+    "approval": "SELECT id, case_id, request::text AS text FROM approvals",
+    "task": "SELECT id, case_id, concat_ws(' ', title, body) AS text FROM tasks",
+    "timer": "SELECT id, case_id, reason AS text FROM timers",
+}
+NAMES_IN_TEXT: LiteralString = """
+WITH known AS (
+    SELECT c.id AS case_id, CASE WHEN position(' ' IN p.full_name) > 0 AND length(p.full_name) > 4 THEN p.full_name END AS name,
+           CASE WHEN length(p.phone) > 6 THEN p.phone END AS phone, CASE WHEN position('@' IN p.email) > 0 THEN p.email END AS email
+    FROM cases c JOIN contacts p ON p.account_id = c.account_id
+)
+"""
+IN_CHECKPOINTS: LiteralString = (
+    NAMES_IN_TEXT  # noqa: S608 - constants
+    + """, blobs AS (
+    SELECT thread_id, blob FROM checkpoint_blobs UNION ALL SELECT thread_id, blob FROM checkpoint_writes
+)
+SELECT DISTINCT d.id AS subject, 'checkpoint names the customer' AS problem
+FROM blobs b JOIN decisions d ON d.id = b.thread_id JOIN known k ON k.case_id = d.case_id
+WHERE position(convert_to(k.name, 'UTF8') IN b.blob) > 0 OR position(convert_to(k.phone, 'UTF8') IN b.blob) > 0
+   OR position(convert_to(k.email, 'UTF8') IN b.blob) > 0
+"""
+)
+
+CONTACT_NAMES = "SELECT full_name FROM contacts WHERE position(' ' IN full_name) > 0 AND length(full_name) > 4"
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+MOST_WORDS_IN_A_NAME = 4
+
+
+class Table(NamedTuple):
+    """A table with the columns that hold text, each with whether it holds it as bytes."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[tuple[str, bool], ...]
 
 
 async def no_card_or_personal_data(scope: Scope, result: Result) -> None:
-    """Reads every text that we keep."""
-    for what, statement in EVERYWHERE.items():
-        for row in await scope.session.dicts(statement):
+    """Reads every text of every table, and the log files that were given."""
+    staff = {row["name"] async for row in scope.stream(STAFF)}
+    for table in [table async for table in _tables(scope)]:
+        async for row in scope.stream(_everything(table)):
             result.examined += 1
-            text = row["text"]
-            if any(_is_card(match.group()) for match in DIGITS.finditer(text)):
-                result.add(str(row["id"]), f"{what} holds a card number")
-            if what in IMPERSONAL and EMAIL.search(text):
-                result.add(str(row["id"]), f"{what} holds an e-mail address")
-    await scope.collect(result, NAMED)
+            _check_row(table, row, staff, result)
+    for what, texts in TEXTS_OF_A_CASE.items():
+        await scope.collect(result, *_naming(what, texts))
+    await scope.collect(result, IN_CHECKPOINTS)
+    if scope.logs:
+        names = {row["full_name"].casefold() async for row in scope.stream(CONTACT_NAMES)}
+        for log in scope.logs:
+            _check_log(log, names, result)
 
 
-def _is_card(text: str) -> bool:
-    digits = [int(character) for character in text if character.isdigit()]
-    if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6):
-        return False
-    doubled = [d if i % 2 == 0 else (d * 2 - 9 if d > 4 else d * 2) for i, d in enumerate(reversed(digits))]
-    return sum(doubled) % 10 == 0
+async def _tables(scope: Scope) -> AsyncGenerator[Table]:
+    rows = [row async for row in scope.stream(COLUMNS)]
+    for name, group in groupby(rows, key=lambda row: row["table_name"]):
+        columns = list(group)
+        texts = tuple((row["column_name"], row["type"] == "bytea") for row in columns if row["type"] in TEXTS)
+        if texts:
+            yield Table(name, tuple(row["column_name"] for row in columns if row["is_key"]), texts)
+
+
+def _everything(table: Table) -> sql.Composed:
+    key = [sql.SQL("{}::text").format(sql.Identifier(column)) for column in table.key] or [sql.SQL("ctid::text")]
+    texts = [
+        sql.SQL("{column} AS {alias}" if is_bytes else "{column}::text AS {alias}").format(
+            column=sql.Identifier(column), alias=sql.Identifier(f"column_{index}")
+        )
+        for index, (column, is_bytes) in enumerate(table.columns)
+    ]
+    return sql.SQL("SELECT concat_ws('/', {key}) AS row_key, {texts} FROM {table}").format(
+        key=sql.SQL(", ").join(key), texts=sql.SQL(", ").join(texts), table=sql.Identifier(table.name)
+    )
+
+
+def _check_row(table: Table, row: dict[str, Any], staff: set[str], result: Result) -> None:
+    for index, (column, is_bytes) in enumerate(table.columns):
+        text = row[f"column_{index}"]
+        if not text:
+            continue
+        if is_bytes:
+            text = bytes(text).decode("latin-1")
+        if has_card_number(text):
+            result.add(f"{table.name} {row['row_key']}", f"{column} holds a card number")
+        if table.name in PERSONAL_TABLES or (table.name, column) in PERSONAL_COLUMNS:
+            continue
+        if emails(text) - staff:
+            result.add(f"{table.name} {row['row_key']}", f"{column} holds an e-mail address")
+
+
+def _naming(what: str, texts: LiteralString) -> tuple[LiteralString, dict[str, str]]:
+    statement: LiteralString = (
+        NAMES_IN_TEXT  # noqa: S608 - constants
+        + ", texts AS ("
+        + texts
+        + """)
+        SELECT t.id AS subject, %(what)s || ' names the customer' AS problem FROM texts t JOIN known k ON k.case_id = t.case_id
+        WHERE position(k.name IN t.text) > 0 OR position(k.phone IN t.text) > 0 OR position(k.email IN t.text) > 0
+        """
+    )
+    return statement, {"what": what}
+
+
+def _check_log(log: Path, names: set[str], result: Result) -> None:
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            result.examined += 1
+            if has_card_number(line):
+                result.add(f"{log.name}:{number}", "log line holds a card number")
+            if emails(line):
+                result.add(f"{log.name}:{number}", "log line holds an e-mail address")
+            if any(phrase in names for phrase in _phrases(line)):
+                result.add(f"{log.name}:{number}", "log line names a customer")
+
+
+def _phrases(line: str) -> Iterator[str]:
+    words = [word.casefold() for word in WORD.findall(line)]
+    for length in range(2, MOST_WORDS_IN_A_NAME + 1):
+        for start in range(len(words) - length + 1):
+            yield " ".join(words[start : start + length])
