@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import click
 import uvicorn
 
+from recoup.errors import Misconfigured
 from recoup.settings import Settings
 
 SHUTDOWN_SECONDS = 10
+BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
@@ -53,24 +55,31 @@ async def run_server(settings: Settings, stop: asyncio.Event, address: tuple[str
     from api.worker import run_worker
     from graph.bootstrap import open_services
 
-    async with open_services(settings) as services:
-        config = uvicorn.Config(
-            create_app(services),
-            host=address[0],
-            port=address[1],
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_serve_http(Server(config), stop))
-            if with_worker:
-                tasks.create_task(run_worker(services, stop))
+    with _listen(*address) as listener:
+        async with open_services(settings) as services:
+            config = uvicorn.Config(
+                create_app(services),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_serve_http(Server(config), listener, stop))
+                if with_worker:
+                    tasks.create_task(run_worker(services, stop))
 
 
-async def _serve_http(server: Server, stop: asyncio.Event) -> None:
-    serving = asyncio.create_task(server.serve())
+def _listen(host: str, port: int) -> socket.socket:
+    # Before anything else is opened: a second service on the same port should fail at once and say why.
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG)
+    except OSError as exc:
+        raise Misconfigured(f"cannot listen on {host}:{port} ({exc.strerror}); choose another with --host and --port") from exc
+
+
+async def _serve_http(server: Server, listener: socket.socket, stop: asyncio.Event) -> None:
+    serving = asyncio.create_task(server.serve([listener]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
