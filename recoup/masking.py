@@ -20,7 +20,8 @@ KEPT_DIGITS = 4
 MAX_DEPTH = 4  # encodings inside encodings
 
 _NOT_DIGITS = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isdigit())
-_ENCODED_RUN = re.compile(r"[A-Za-z0-9+/_-]{18,}+={0,2}")
+_WORDS = bytes(code if chr(code).isascii() and (chr(code).isalnum() or chr(code) in "+/_-") else ord(" ") for code in range(256))
+MIN_ENCODED_CHARS = 18  # 13 digits in base64
 _FROM_URLSAFE, _TO_URLSAFE = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){13,}")
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
@@ -97,17 +98,25 @@ def _views(text: str) -> Iterator[SeenText]:
 def _found(view: SeenText, depth: int) -> Iterator[Replacement]:
     for index in view.card_digits(KEPT_DIGITS):
         yield *view.origin(index), "*"
-    for run in _encoded_runs(view.text):
-        first = run.start()
-        masked = _masked_run(run.group(), depth)
+    for start, run in _encoded_runs(view.text):
+        masked = _masked_run(run, depth)
         if masked is not None:
             offset, replacement = masked
-            yield view.origin(first + offset)[0], view.origin(run.end() - 1)[1], replacement
+            yield view.origin(start + offset)[0], view.origin(start + len(run) - 1)[1], replacement
 
 
-def _encoded_runs(text: str) -> Iterator[re.Match[str]]:
-    """What may be base64 or hexadecimal. Base64 of digits has capitals, so words in lower case are none."""
-    return (run for run in _ENCODED_RUN.finditer(text) if not run.group().islower() or _HEX.fullmatch(run.group()))
+def _encoded_runs(text: str) -> Iterator[tuple[int, str]]:
+    """What may be base64 or hexadecimal, and where it starts. Base64 of digits has capitals, so words in lower case are none."""
+    at = 0
+    words = text.encode("ascii", "replace").translate(_WORDS)  # of the same length: "?" stands for what is not ASCII
+    for word in words.decode("ascii").split():
+        if len(word) < MIN_ENCODED_CHARS:
+            continue
+        start = text.index(word, at)
+        at = start + len(word)
+        if word.lower() != word or _HEX.fullmatch(word):
+            padding = len(text[at : at + 2]) - len(text[at : at + 2].lstrip("="))
+            yield start, word + "=" * padding
 
 
 def _masked_run(run: str, depth: int) -> tuple[int, str] | None:

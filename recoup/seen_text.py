@@ -46,6 +46,7 @@ _LOOKALIKE = re.compile(
 )
 
 _GAP = 24
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _RUN = re.compile(rf"[0-9](?<![0-9][0-9])(?: {{0,{_GAP}}}+[0-9]){{{MIN_DIGITS - 1},}}+")
 _GROUP = re.compile("[0-9]+")
 
@@ -117,7 +118,9 @@ class SeenText:
 
 def _long_runs(text: str) -> Iterator[tuple[str, int]]:
     """Runs of digits and separators with at least as many digits as the shortest card number, and where they start."""
-    for run in _RUN.finditer(text.translate(_KINDS)):
+    # Python translates ASCII at once and anything else character by character, so the few others are taken out first.
+    kinds = text if text.isascii() else _NOT_ASCII.sub(lambda match: match.group().translate(_KINDS), text)
+    for run in _RUN.finditer(kinds.translate(_KINDS)):
         yield run.group(), run.start()
 
 
