@@ -1,0 +1,1 @@
+"""Every invariant, with violations planted into a past that really happened."""
