@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import cast
 
 from recoup.cards import MAX_DIGITS, MIN_DIGITS, is_card_number
-from recoup.seen_text import SeenText, decoded
+from recoup.seen_text import LAYERS, SeenText, decoded
 
 KEPT_DIGITS = 4
 MAX_DEPTH = 4  # encodings inside encodings
@@ -87,12 +87,15 @@ def _is_harmless(text: str) -> bool:
 
 def _views(text: str) -> Iterator[SeenText]:
     """The text as it stands, then with one encoding after another taken off it."""
-    view: SeenText | None = SeenText(text)
-    for _ in range(MAX_DEPTH + 1):
-        if view is None:
-            return
-        yield view
-        view = decoded(view)
+    original = SeenText(text)
+    yield original
+    for mark, escapes in LAYERS:
+        view = decoded(original, escapes) if mark in text else None
+        for _ in range(MAX_DEPTH):
+            if view is None:
+                break
+            yield view
+            view = decoded(view, escapes)
 
 
 def _found(view: SeenText, depth: int) -> Iterator[Replacement]:

@@ -14,14 +14,20 @@ from dataclasses import dataclass
 
 from recoup.cards import MAX_DIGITS, MIN_DIGITS, LuhnSums, is_issued
 
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     r"|\\u(?P<u4>[0-9a-fA-F]{4})|\\u\{(?P<ux>[0-9a-fA-F]{1,6})\}|\\U(?P<u8>[0-9a-fA-F]{8})|\\x(?P<x2>[0-9a-fA-F]{2})"
     r"|(?P<control>\\[nrtbfv/\"'\\])"
-    r"|(?P<percent>(?:%[0-9a-fA-F]{2})+)"
     r"|(?P<entity>&(?:#[xX][0-9a-fA-F]{1,6};?|#[0-9]{1,7};?|[A-Za-z][A-Za-z0-9]{1,30};))"
-    r"|=(?P<quoted>3[0-9])"
     r"|(?P<enclosed>[\u2469-\u2473\u247d-\u2487\u2491-\u249b\u24eb-\u24f4\u3251-\u325f\u32b1-\u32bf])"
+)
+_PERCENT, _QUOTED = r"|(?P<percent>(?:%[0-9a-fA-F]{2})+)", r"|=(?P<quoted>3[0-9])"
+# What ``mark`` begins may be an escape or a plain character before a digit ("100%42...", "card=34..."), so both are tried.
+# (mark that the text must hold, the escapes)
+LAYERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("", re.compile(_ESCAPE)),
+    ("%", re.compile(_ESCAPE + _PERCENT)),
+    ("=3", re.compile(_ESCAPE + _PERCENT + _QUOTED)),
 )
 _MARK = re.compile(r"[\\%&=\u2469-\u2473\u247d-\u2487\u2491-\u249b\u24eb-\u24f4\u3251-\u325f\u32b1-\u32bf]")  # begins every escape
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v"}
@@ -137,13 +143,13 @@ def _windows(kinds: str) -> Iterator[tuple[int, int]]:
                 yield first, end
 
 
-def decoded(view: SeenText) -> SeenText | None:
-    """One layer of escapes less; None where there is none."""
+def decoded(view: SeenText, escapes: re.Pattern[str]) -> SeenText | None:
+    """One layer of these escapes less; None where there is none."""
     parts: list[str] = []
     pieces: list[Piece] = []
     seen = done = 0
     for mark in _MARK.finditer(view.text):
-        match = _ESCAPE.match(view.text, mark.start()) if mark.start() >= done else None
+        match = escapes.match(view.text, mark.start()) if mark.start() >= done else None
         if match is None:
             continue
         copied = view.text[done : match.start()]

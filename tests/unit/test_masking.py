@@ -58,6 +58,8 @@ FORMS = {
     "json in json": "".join(f"\\\\u{ord(digit):04x}" for digit in VISA),
     "c escapes": "".join(f"\\x{ord(digit):x}" for digit in VISA),
     "quoted-printable": "".join(f"={ord(digit):X}" for digit in VISA),
+    "behind what could begin an escape": "x=34000000000000&nbsp;9",
+    "behind a percent sign": "100%34000000000000&nbsp;9",
     "markup between": '4242<b>4242</b> 4242<span class="x">4242</span>',
     "escaped markup between": "4242&lt;b&gt;4242&lt;/b&gt;42424242",
     "base64": base64.b64encode(VISA.encode()).decode(),
