@@ -208,7 +208,10 @@ async def test_an_answer_lost_after_the_text_is_unknown_and_cannot_be_looked_up(
         messenger = SmtpMessenger(url, SENDER, delivery_seconds=0.1)
         with pytest.raises(OutcomeUnknown):
             await messenger.send(message)
-        assert isinstance(await messenger.find(message.action_id), Indeterminate)
+        lookup = await messenger.find(message.action_id)
+    assert isinstance(lookup, Indeterminate)
+    assert message.action_id in lookup.why
+    assert "@" not in lookup.why  # it is kept in rows that hold no addresses
 
 
 async def test_no_server_at_all_is_surely_not_sent(unused_tcp_port: int) -> None:

@@ -67,9 +67,8 @@ class SmtpMessenger:
 
     async def find(self, action_id: str) -> EffectLookup:
         """SMTP has no question to ask; a person can look into the mail server's log for the Message-ID."""
-        return Indeterminate(
-            why=f"SMTP cannot be asked; look for Message-ID {action_id}@recoup.{self._sender.domain} in the mail server's log"
-        )
+        # Without the domain: it would make the id look like somebody's address, in rows that must hold none.
+        return Indeterminate(why=f"SMTP cannot be asked; look for {action_id} among the Message-IDs in the mail server's log")
 
     @asynccontextmanager
     async def _session(self) -> AsyncGenerator[aiosmtplib.SMTP]:
