@@ -8,12 +8,16 @@ import psycopg
 import pytest
 
 from api.jobs import decide
+from api.jobs.advance import Ended, begin
+from api.jobs.commit import commit_decision
 from graph.bootstrap import Services
-from memory import cases, deciding
+from graph.state import RecoveryState, start_on
+from memory import cases, deciding, decisions
 from memory.checkpoints import PooledSaver
 from memory.database import Database
-from memory.decisions import DecisionState
+from memory.decisions import DecisionState, Stamp
 from memory.outbox import ActionState
+from recoup.actions import ActionName
 from recoup.clock import FixedClock
 from tests.deciding import (
     Killed,
@@ -29,13 +33,12 @@ from tests.deciding import (
     with_faults,
     with_saver,
 )
-from tests.factories import NOW
+from tests.factories import FAILED_AT, NOW
 from tests.fakes import make_services
 from tests.scenes import open_case
 
 # How often a run that pauses writes to the checkpointer.
 WRITES_OF_A_RUN = 2
-NIGHT_IN_NEW_YORK = NOW + timedelta(hours=15)
 
 
 async def pending_timers(db: Database, case_id: str) -> dict[str, Any]:
@@ -115,16 +118,34 @@ async def test_shadow_mode_only_writes_down(db: Database) -> None:
 
 
 async def test_a_denial_that_time_cures_becomes_a_timer(db: Database) -> None:
-    services = make_services(db, clock=FixedClock(NIGHT_IN_NEW_YORK))
+    services = make_services(db)
+    await set_policy(services, 'mode = "auto"\n[house]\nhours_between_attempts = 48')
+    facts = await open_case(services)
+    next_day = make_services(db, clock=FixedClock(NOW + timedelta(days=1)))
+
+    await decide.run(next_day, facts.case.id)
+
+    [retry] = [action for action in await actions_of(db, facts.case.id) if action.name is ActionName.RETRY_PAYMENT]
+    assert (retry.state, retry.verdict.rules[0].rule) == (ActionState.DENIED, "hours-between-attempts")
+    assert retry.verdict.not_before == FAILED_AT + timedelta(hours=48)
+    assert (await pending_timers(db, facts.case.id))["decide"] == retry.verdict.not_before
+    assert ("hours-between-attempts",) in await rows(db, "SELECT denied_rule FROM actions")
+
+
+async def test_a_case_whose_agents_plan_nothing_is_looked_at_the_next_day(db: Database) -> None:
+    services = make_services(db)
     await set_policy(services, 'mode = "auto"')
     facts = await open_case(services)
+    async with db.write() as tx:
+        lease = await deciding.take(tx, facts.case.id)
+        assert lease is not None
+        stamp = Stamp(policy_version=1, flow_version="test", prompts_digest="test")
+        assert await decisions.start(tx, "dec_1", facts=facts, stamp=stamp, trigger=lease.trigger)
+    run = await begin(services.graph, "dec_1", start_on(facts, *await services.policies.current()))
 
-    await decide.run(services, facts.case.id)
+    await commit_decision(services, lease, "dec_1", Ended(run.state | RecoveryState(wake=None)), NOW)
 
-    [action] = await actions_of(db, facts.case.id)
-    assert (action.state, action.verdict.rules[0].rule) == (ActionState.DENIED, "contact-hours")
-    assert (await pending_timers(db, facts.case.id))["decide"] == action.verdict.not_before
-    assert await rows(db, "SELECT denied_rule FROM actions") == [("contact-hours",)]
+    assert (await pending_timers(db, facts.case.id))["decide"] == NOW + timedelta(days=1)
 
 
 async def test_nothing_is_decided_that_nobody_wants(db: Database) -> None:
