@@ -59,6 +59,9 @@ async def _play(plot: "Plot", console: "Console", *, once: bool, as_json: bool) 
             if not once:
                 _tell_address(scene, console)
                 await stop.wait()
+    except click.Abort:
+        shutil.rmtree(home)
+        raise
     except Exception:
         console.print(f"What the programs said is in {home}/logs.", style="red")
         raise

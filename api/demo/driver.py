@@ -16,10 +16,9 @@ from api.demo.due import DueWork, due_work, newly_sent
 from api.demo.scene import Stage
 from memory import timers
 from recoup.errors import Retryable
-from tools.sandbox.world import DEFAULT_START
+from tools.sandbox.world import DEFAULT_START, on_grid
 
-STEP = timedelta(hours=3)  # instants are rounded up to this, as the sandbox's own are
-JUST_BEFORE = timedelta(seconds=1)
+JUST_BEFORE = timedelta(seconds=0.5)
 POLL_SECONDS = 0.02
 STUCK_SECONDS = 120.0
 TIMEOUT_SECONDS = 30.0
@@ -50,36 +49,36 @@ class Driver:
 
     async def run(self) -> None:
         """Plays all days. Raises Stuck where work that is due is not done in good time."""
-        end = DEFAULT_START + timedelta(days=self.stage.plot.days)
+        self._end = DEFAULT_START + timedelta(days=self.stage.plot.days)
         async with (
             self._client(self.stage.sandbox_url, self.stage.sandbox_key) as self._sandbox,
             self._client(self.stage.api_url, self.stage.operator_key) as self._api,
             self._client(self.stage.api_url, self.stage.approver_key) as approver,
         ):
             self._approver = SimulatedApprover(approver, self.stage.plot.seed)
-            while self._now < end:
-                await self._step(min(await self._next_instant(), end))
+            while (to := await self._next_instant()) < self._end:
+                await self._step(to)
 
     async def _next_instant(self) -> datetime:
+        """The first instant of the world's grid by which one of our timers is due, or something happens in the world."""
         async with self.stage.db.read() as session:
             timer = await timers.next_due(session)
         answer = await self._ask(self._sandbox, "GET", "/control/next")
         happening = datetime.fromisoformat(answer["next"]) if answer["next"] else None
-        first = min((at for at in (timer, happening) if at is not None), default=datetime.max.replace(tzinfo=DEFAULT_START.tzinfo))
-        return _rounded_up(max(first, self._now + JUST_BEFORE))
+        first = min((at for at in (timer, happening) if at is not None), default=self._end)
+        return on_grid(max(first, self._now + JUST_BEFORE))
 
     async def _step(self, to: datetime) -> None:
-        """First the platform's news, with our clock a second behind, then our own timers: they find the news absorbed. Timers due
-        between two steps come before both, with both clocks just before the step."""
-        async with self.stage.db.read() as session:
-            timer = await timers.next_due(session)
+        """Just before the instant our own timers that are due, at the instant the world's news, each until all of it is done.
+
+        The sandbox's clock goes first where we are going to act on it, ours where its news is going to reach us: a charge is booked, and a
+        failure is absorbed, at one time in both books.
+        """
         await self._move_sandbox(to - JUST_BEFORE)
         await self._move_recoup(to - JUST_BEFORE)
-        if timer is not None and timer <= to - JUST_BEFORE:
-            await self._all_done()
-        if (await self._move_sandbox(to))["pending"]:
-            await self._all_done()
+        await self._all_done()
         await self._move_recoup(to)
+        await self._move_sandbox(to)
         await self._all_done()
         self.timing.steps += 1
         self.on_step(to)
@@ -154,7 +153,3 @@ class Driver:
     @staticmethod
     def _client(url: str, key: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_SECONDS)
-
-
-def _rounded_up(at: datetime) -> datetime:
-    return DEFAULT_START - STEP * ((DEFAULT_START - at) // STEP)

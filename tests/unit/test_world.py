@@ -7,7 +7,7 @@ import pytest
 from tools.sandbox.behaviour import Doing, move_after_message, moves_after_failure
 from tools.sandbox.causes import Card, Cause, Code, Pay, approves, days_since_pay
 from tools.sandbox.draws import Dice
-from tools.sandbox.world import APART, DEFAULT_START, GRID, Bill, Person, Role, World, on_grid
+from tools.sandbox.world import APART, DEFAULT_START, Bill, Person, Role, World, instant, on_grid
 
 LADDER_DAYS = (1, 3, 7, 12)
 MESSAGE_DAYS = (0, 3, 7, 14)
@@ -76,8 +76,8 @@ def test_everything_happens_on_the_grid_and_after_the_start() -> None:
         assert DEFAULT_START < bill.charged_at < DEFAULT_START + timedelta(days=30)
         for move in moves_after_failure(Dice(1), person, bill, bill.charged_at):
             assert move.at == on_grid(move.at) > bill.charged_at
-    assert on_grid(DEFAULT_START) == DEFAULT_START
-    assert on_grid(DEFAULT_START + timedelta(seconds=1)) == DEFAULT_START + GRID
+    assert on_grid(instant(5)) == instant(5)
+    assert on_grid(instant(5) + timedelta(seconds=1)) == instant(6)
 
 
 def test_two_bills_on_one_card_never_compete_for_it_at_one_instant() -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from tools.sandbox.courier import Courier, undelivered
 from tools.sandbox.effects import Order, effects_of
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
-from tools.sandbox.world import DEFAULT_START, World
+from tools.sandbox.world import World
 
 DATABASE_FILE = "sandbox.sqlite3"
 DAY_SECONDS = 86_400.0
@@ -39,7 +38,6 @@ class Options:
     seed: int = 1
     cases: int = 60
     days: float = 30
-    start: datetime = DEFAULT_START
     key_valid_seconds: float = DAY_SECONDS
     latency_ms: float = 0
     fault_share: float = 0
@@ -71,7 +69,7 @@ class Contact(BaseModel):
 def create_sandbox(options: Options) -> FastAPI:
     """The application. Everything it knows is in one SQLite file under ``options.home``."""
     store = Store(options.home / DATABASE_FILE)
-    sim = Simulation(store, World(seed=options.seed, cases=options.cases, days=options.days, start=options.start), options.channel)
+    sim = Simulation(store, World(seed=options.seed, cases=options.cases, days=options.days), options.channel)
     with store.transaction():
         sim.settle_in()
     courier = Courier(sim, options.webhook_url, options.webhook_secret) if options.webhook_url else None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from recoup.errors import Malformed, Misconfigured, NotFound
@@ -11,7 +11,7 @@ from tools.sandbox.behaviour import Doing, Move
 from tools.sandbox.people import Method
 from tools.sandbox.rows import CustomerRow, InvoiceRow, MethodRow, SubscriptionRow
 from tools.sandbox.store import RowT, Store, stamp
-from tools.sandbox.world import GRID, Person, World
+from tools.sandbox.world import DEFAULT_START, GRID, Person, World, on_grid
 
 LATE_STEPS = (1, 4)  # a late webhook comes this many steps of the grid later
 
@@ -33,17 +33,17 @@ class Simulation:
 
     def settle_in(self) -> None:
         """Moves the population in, once; raises Misconfigured where the store holds the world of another seed."""
-        identity = json.dumps([self.world.seed, self.world.cases, self.world.days, stamp(self.world.start)])
+        identity = json.dumps([self.world.seed, self.world.cases, self.world.days])
         held = self.store.value("SELECT value FROM meta WHERE name = 'world'")
         if held is None:
-            self.store.run("INSERT INTO meta (name, value) VALUES ('world', ?), ('now', ?)", (identity, stamp(self.world.start)))
+            self.store.run("INSERT INTO meta (name, value) VALUES ('world', ?), ('now', ?)", (identity, stamp(DEFAULT_START)))
             for person in self.world.people():
                 self._move_in(person)
         elif held != identity:
-            raise Misconfigured(f"this home holds another world (seed, cases, days, start: {held}); choose another --home")
+            raise Misconfigured(f"this home holds another world (seed, cases, days: {held}); choose another --home")
 
     def _move_in(self, person: Person) -> None:
-        now = stamp(self.world.start)
+        now = stamp(DEFAULT_START)
         self.store.run("INSERT INTO customers (id, person, changed_at) VALUES (?, ?, ?)", (person.id, person.model_dump_json(), now))
         self.add_method(person.id, person.method, "subscription")
         if person.backup is not None:
@@ -128,10 +128,10 @@ class Simulation:
         self.store.run("INSERT INTO events (id, type, at, body) VALUES (?, ?, ?, ?)", (event, event_type, stamp(now), body))
         for copy in range(2 if self.dice.happens(self.channel.twice_share, event, "twice") else 1):
             is_late = self.dice.happens(self.channel.late_share, event, "late", copy)
-            late = GRID * self.dice.whole(*LATE_STEPS, event, "late by", copy) if is_late else timedelta(0)
+            late = GRID * self.dice.whole(*LATE_STEPS, event, "late by", copy)
             self.store.run(
                 "INSERT INTO deliveries (event, copy, due_at, place) VALUES (?, ?, ?, ?)",
-                (event, copy, stamp(now + late), self._place(event, copy)),
+                (event, copy, stamp(on_grid(now + late) if is_late else now), self._place(event, copy)),
             )
 
     def _place(self, event: str, copy: int) -> float:

@@ -23,11 +23,13 @@ from tools.sandbox.people import (
 
 DEFAULT_START = datetime(2026, 1, 5, tzinfo=UTC)
 CURRENCY = "USD"
-# Everything in the world happens on this grid, so that one step of the clock plays many things.
-GRID = timedelta(hours=3)
+# Everything in the world happens on this grid, so that one step of the clock plays many things. It lies beside the full and half hours
+# at which contact hours begin anywhere. And it falls a second behind every three hours: what somebody plans for n hours after an instant
+# of the grid comes after that later instant's news, so the two never fall on one instant, where chance would order them.
+GRID, FIRST_INSTANT = timedelta(hours=3) - timedelta(seconds=1), DEFAULT_START + timedelta(minutes=20)
 FIRST_FAILURES_WITHIN = 1 / 6  # of the simulated period: most recoveries fall on days 2 to 12, so they need the rest
 # Bills on one card fail this far apart: the plans of two cases then never want the card at the same instant, where chance would decide.
-APART = timedelta(hours=108)
+APART = 36 * GRID
 BLOCK = 30  # people of one block share out the special roles, so that even a small world has most of them
 
 
@@ -97,8 +99,8 @@ class Person(Record):
 class World:
     """The population of one seed. ``cases`` is the number of failures that ought to open a case."""
 
-    def __init__(self, *, seed: int, cases: int, days: float, start: datetime = DEFAULT_START) -> None:
-        self.seed, self.cases, self.days, self.start = seed, cases, days, start
+    def __init__(self, *, seed: int, cases: int, days: float) -> None:
+        self.seed, self.cases, self.days = seed, cases, days
         self.dice = Dice(seed)
 
     def people(self) -> list[Person]:
@@ -173,21 +175,25 @@ class World:
         )
 
     def _first_charge(self, customer: str, number: int, role: Role, n: int) -> datetime:
-        """From the second step on: nothing has happened yet when the simulation starts."""
         last = max(1, int(timedelta(days=self.days * FIRST_FAILURES_WITHIN) / GRID))
         if role is Role.SHARES_CARD:
             is_second = Role.SHARES_CARD in self._roles_of_block(number)[: number % BLOCK]
             return self._paired(last, is_second, "shared", number // BLOCK)
         if role is Role.SEVERAL_INVOICES:
             return self._paired(last, n == 1, customer)
-        return self.start + GRID * self.dice.whole(1, last, customer, "first charge", n)
+        return instant(self.dice.whole(1, last, customer, "first charge", n))
 
     def _paired(self, last: int, is_second: bool, *about: object) -> datetime:
         apart = min(APART // GRID, last - 1)
         first = self.dice.whole(1, last - apart, *about, "first charge")
-        return self.start + GRID * (first + (apart if is_second else 0))
+        return instant(first + (apart if is_second else 0))
+
+
+def instant(number: int) -> datetime:
+    """The ``number``-th instant of the world's grid, from 0."""
+    return FIRST_INSTANT + GRID * number
 
 
 def on_grid(at: datetime) -> datetime:
-    """The first instant of the world's grid that is not before ``at``."""
-    return DEFAULT_START - GRID * ((DEFAULT_START - at) // GRID)
+    """The first instant of the grid that is not before ``at``."""
+    return instant(-((FIRST_INSTANT - at) // GRID))
