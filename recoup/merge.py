@@ -31,6 +31,7 @@ Stamps = dict[str, Stamp]
 STAMPS: TypeAdapter[Stamps] = TypeAdapter(Stamps)
 
 NEVER_CHANGED = datetime(1970, 1, 1, tzinfo=UTC)
+ENDED = frozenset({AttemptStatus.FAILED, AttemptStatus.SUCCEEDED, AttemptStatus.REVERSED})
 SAME_ATTEMPT_WITHIN = timedelta(minutes=2)
 
 # Platforms whose clock is in seconds emit several readings of one second: the further-along one is the later one.
@@ -137,13 +138,14 @@ def same_attempt(one: AttemptSnapshot, other: AttemptSnapshot) -> bool:
     """Whether two readings of one invoice speak of the same try to collect it.
 
     Charge ids decide where both have one: a charge is exactly one try. Otherwise the intent does, where both have one: a reading that
-    names only the intent speaks of one of its charges. Otherwise equal keys. A reading that has nothing but the invoice's attempt number
+    names only the intent speaks of one of its charges, though never of one that ended otherwise: an intent whose first charge failed
+    succeeds by another. Otherwise equal keys. A reading that has nothing but the invoice's attempt number
     is the try of the same outcome nearest in time, within two minutes: platforms do not retry one invoice faster than that.
     """
     if one.charge_vendor_id and other.charge_vendor_id:
         return one.charge_vendor_id == other.charge_vendor_id
     if one.intent_vendor_id and other.intent_vendor_id:
-        return one.intent_vendor_id == other.intent_vendor_id
+        return one.intent_vendor_id == other.intent_vendor_id and not _ended_apart(one, other)
     if one.vendor_key == other.vendor_key:
         return True
     if _has_ids(one) == _has_ids(other):
@@ -160,6 +162,13 @@ def matches(stored: Sequence[AttemptSnapshot], seen: AttemptSnapshot) -> list[in
         return same
     nearest = min(charges, key=lambda position: (abs(stored[position].occurred_at - seen.occurred_at), stored[position].vendor_key))
     return [position for position in same if position == nearest or position not in charges]
+
+
+def _ended_apart(one: AttemptSnapshot, other: AttemptSnapshot) -> bool:
+    """Whether one is a charge that failed and the other the success of an intent, or the other way round."""
+    if bool(one.charge_vendor_id) == bool(other.charge_vendor_id):
+        return False
+    return (one.status is AttemptStatus.FAILED) != (other.status is AttemptStatus.FAILED) and {one.status, other.status} <= ENDED
 
 
 def _has_ids(attempt: AttemptSnapshot) -> bool:

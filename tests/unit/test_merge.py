@@ -230,6 +230,12 @@ SAME = [
     ("two charges of one intent are two attempts", CHARGE, SECOND_CHARGE, False),
     ("an intent speaks of its charge", INTENT, CHARGE, True),
     ("but not of another's", OTHER_INTENT, CHARGE, False),
+    (
+        "nor of a charge that failed before the intent succeeded",
+        INTENT.model_copy(update={"status": AttemptStatus.SUCCEEDED}),
+        CHARGE,
+        False,
+    ),
     ("two intents are two attempts", INTENT, OTHER_INTENT, False),
     ("an attempt number is the charge of that moment", NUMBER, CHARGE, True),
     ("but not one of two days later", NUMBER, SECOND_CHARGE, False),
