@@ -88,7 +88,7 @@ async def _add_programs(
 ) -> None:
     async def wire(name: str, caller: str, protocol: Protocol, port: int | None) -> Wire:
         """``port`` None leads to PostgreSQL's socket."""
-        made = Wire(name, caller, protocol, partial(_connect, socket if port is None else port), storm)
+        made = Wire(name, caller, protocol, partial(connect, socket if port is None else port), storm)
         if name == MAIL:
             made.on_answer = partial(storm.hear_mail, caller)
         if name == WEBHOOKS:
@@ -147,7 +147,7 @@ async def _stage(plot: Plot, settings: Settings, db: Database, programs: dict[st
     )
 
 
-async def _connect(target: str | int) -> Streams:
+async def connect(target: str | int) -> Streams:
     if isinstance(target, str):
         return await asyncio.open_unix_connection(target)
     return await asyncio.open_connection(LOOPBACK, target)

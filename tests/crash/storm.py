@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import re
 import signal
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from api.demo.processes import Program
 from memory.database import Database
 from memory.embedded.files import files_of
-from tests.crash.points import MAIL, Point, Victim
+from tests.crash.points import MAIL, POINTS, Point, Victim
 from tests.crash.protocols import Saying
 from tests.crash.takeover import takeover_seconds
 
@@ -21,6 +22,11 @@ ACTION_ID = re.compile(r"act_[0-9a-f]{32}")
 EVENT_ID = re.compile(r'"id": ?"(evt_[^"]+)"')
 TAKEOVER_SECONDS = 15.0
 MAIL_SERVER = Victim.MAIL_SERVER.value
+# Whom a random moment hits, and how often beside the others. Bursts, and calm in between, since leases end after ten seconds.
+VICTIMS = {"worker-1": 4, "worker-2": 4, "api": 3, "sandbox": 1, MAIL_SERVER: 1, Victim.POSTGRES.value: 1, Victim.SUPERVISOR.value: 1}
+PAUSE_SECONDS, CALM_SECONDS = (0.2, 4.0), 10.0
+KILLS_A_BURST = 10
+TRAPS_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,18 @@ class Storm:
             os.kill(pid, signal.SIGKILL)
         self.kills.append(Kill(where, victim, time.monotonic(), time.time(), action_id))
         return True
+
+    async def rage(self, dice: random.Random, enough: int) -> None:
+        """Kills at random moments, and sets traps at random points, until there have been that many kills."""
+        while len(self.kills) < enough:
+            before = len(self.kills)
+            while len(self.kills) < min(before + KILLS_A_BURST, enough):
+                self.armed += dice.sample(POINTS, max(0, TRAPS_AT_ONCE - len(self.armed)))
+                await asyncio.sleep(dice.uniform(*PAUSE_SECONDS))
+                [victim] = dice.choices(list(VICTIMS), list(VICTIMS.values()))
+                self.kill(victim, "a random moment")
+            await asyncio.sleep(CALM_SECONDS)
+        self.armed.clear()
 
     def revive(self) -> None:
         """Starts what is dead and need not stay so. PostgreSQL and its supervisor are brought back by Recoup itself."""
