@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from graph.bootstrap import Services
-from memory import approvals, cases, deciding, decisions, invoices, queue, timers
+from memory import approvals, cases, deciding, decisions, invoices, postponing, queue, timers
 from memory.approvals import ApprovalRow
 from memory.database import Write
 from recoup import approval as questions
 from recoup.actions import check_action
 from recoup.approval import ActionRequest, ApprovalRequest, Approve, Edit, EditedAction, HumanDecision, Reject, ReviewConfig
 from recoup.errors import Forbidden, Malformed
+from recoup.house_rules import CONTACT_HOURS
 from recoup.people import Permission, Person
 from recoup.rule_book import Strength, rule_book
 
@@ -66,6 +67,8 @@ async def override_rule(services: Services, person: Person, case_id: str, rule: 
         await invoices.lock_account(tx, case.account_id)
         await cases.lock(tx, case_id)
         await deciding.override(tx, case_id, rule, reason=reason.strip(), person=person.name, at=now)
+        if rule == CONTACT_HOURS:
+            await postponing.let_go(tx, case_id, now, actor=person.name)
         await cases.want_decision(tx, case_id, "rule_overridden")
 
 

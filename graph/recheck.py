@@ -27,12 +27,16 @@ def recheck(state: RecoveryState, fresh: CaseFacts, policy: Policy) -> RecoveryS
             "superseded_because": settled.why,
             "trace": [Said(node="recheck", lines=[f"The answer is void: {settled.why}."])],
         }
-    lines = [f"{s.action.name}: {s.answer}" + (f" ({s.message})" if s.message else "") for s in settled]
+    lines = [f"{s.action.name}: {s.answer}" + (f" ({s.message})" if s.message else "") + _when(s.verdict) for s in settled]
     return {
         "settled": [one.model_dump(mode="json") for one in settled],
         "superseded_because": None,
         "trace": [Said(node="recheck", lines=lines)],
     }
+
+
+def _when(verdict: Verdict) -> str:
+    return f", {verdict.rules[-1].detail}" if verdict.postponed_until else ""
 
 
 def _settle(state: RecoveryState, fresh: CaseFacts, policy: Policy) -> list[Settled] | Stale:

@@ -146,7 +146,7 @@ async def void_pending(tx: Write, case_id: str, why: str, at: datetime) -> None:
     """Nothing that was planned on the old facts happens any more. What may already be on the wire is not touched."""
     await decisions.supersede_live(tx, case_id, at)
     await approvals.void_for_case(tx, case_id, why, at)
-    await timers.cancel_for_case(tx, case_id, at, kinds=["expire_approval"])
+    await timers.cancel_for_case(tx, case_id, at, kinds=["expire_approval", "execute"])
     await outbox.void_for_case(tx, case_id, why, at)
     await ledger.release_for_case(tx, case_id, at)
     await messages.void_for_case(tx, case_id)

@@ -56,7 +56,8 @@ class Change(Record):
 
 
 class ActionRow(Record):
-    """A row of ``actions``. ``next_try_at``, ``first_sent_at``, ``key_valid_until`` and ``lease_until`` are wall time."""
+    """A row of ``actions``. ``next_try_at``, ``first_sent_at``, ``key_valid_until`` and ``lease_until`` are wall time; ``hold_until``
+    is domain time."""
 
     id: str
     decision_id: str
@@ -77,6 +78,7 @@ class ActionRow(Record):
     result: EffectResult | None
     attempts: int
     next_try_at: datetime | None
+    hold_until: datetime | None
     first_sent_at: datetime | None
     key_valid_until: datetime | None
     started_at: datetime | None
@@ -94,8 +96,8 @@ class ActionRow(Record):
 
 COLUMNS: LiteralString = """
     id, decision_id, case_id, account_id, approval_id, position, name, risk, args, args_digest, reason, evidence, confidence, verdict,
-    state, state_reason, result, attempts, next_try_at, first_sent_at, key_valid_until, started_at, read_at, finished_at, created_at,
-    lease_token, lease_until"""
+    state, state_reason, result, attempts, next_try_at, hold_until, first_sent_at, key_valid_until, started_at, read_at, finished_at,
+    created_at, lease_token, lease_until"""
 
 
 async def insert(

@@ -27,7 +27,8 @@ LONGEST_PAUSE_SECONDS = 900.0
 # An ``unknown`` without a next try waits for a person and for nobody else.
 CLAIMABLE: LiteralString = """
     (state IN ('ready', 'started') OR (state = 'unknown' AND next_try_at IS NOT NULL))
-    AND (lease_until IS NULL OR lease_until <= %(wall)s) AND (next_try_at IS NULL OR next_try_at <= %(wall)s)"""
+    AND (lease_until IS NULL OR lease_until <= %(wall)s) AND (next_try_at IS NULL OR next_try_at <= %(wall)s)
+    AND (hold_until IS NULL OR hold_until <= %(now)s)"""
 
 
 def pause_seconds(tries: int) -> float:
@@ -35,7 +36,7 @@ def pause_seconds(tries: int) -> float:
     return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * PAUSE_GROWTH ** max(0, tries - 1))
 
 
-async def claim(tx: Write, action_id: str, wall: datetime) -> ActionRow | None:
+async def claim(tx: Write, action_id: str, *, wall: datetime, now: datetime) -> ActionRow | None:
     """Takes the lease; None where somebody else has it, where it is not due, or where there is nothing left to do."""
     return await tx.one(
         ActionRow,
@@ -43,7 +44,7 @@ async def claim(tx: Write, action_id: str, wall: datetime) -> ActionRow | None:
         + CLAIMABLE
         + " RETURNING "
         + COLUMNS,
-        {"id": action_id, "wall": wall, "until": wall + timedelta(seconds=LEASE_SECONDS)},
+        {"id": action_id, "wall": wall, "now": now, "until": wall + timedelta(seconds=LEASE_SECONDS)},
     )
 
 

@@ -1,6 +1,7 @@
 """Finds rows that wait for work though nobody was told: the wake-up was lost, its worker died, or a pause is over.
 
-All times are wall time. A row is woken again at most every few seconds, and only where no job for it is waiting already.
+All times are wall time, but for an action's ``hold_until``. A row is woken again at most every few seconds, and only where no job
+for it is waiting already.
 """
 
 from datetime import datetime, timedelta
@@ -44,11 +45,11 @@ QUEUES: tuple[tuple[JobName, LiteralString, LiteralString], ...] = (
 )
 
 
-async def wake_forgotten(tx: Write, wall: datetime) -> dict[JobName, int]:
+async def wake_forgotten(tx: Write, wall: datetime, now: datetime) -> dict[JobName, int]:
     """Wakes what is forgotten and tells how many of each job; nothing where another worker is just sweeping."""
     if not await tx.value("SELECT pg_try_advisory_xact_lock(%s)", (SWEEP_LOCK,)):
         return {}
-    parameters = {"wall": wall, "quiet": wall - timedelta(seconds=QUIET_SECONDS), "most": MOST_ROWS}
+    parameters = {"wall": wall, "now": now, "quiet": wall - timedelta(seconds=QUIET_SECONDS), "most": MOST_ROWS}
     woken: dict[JobName, int] = {}
     for job, table, stale in QUEUES:
         rows = await tx.dicts(

@@ -9,7 +9,7 @@ from memory.database import Read, Write
 from recoup.ids import new_id
 from recoup.record import Record
 
-TimerKind = Literal["decide", "expire_approval", "end_case", "end_grace"]
+TimerKind = Literal["decide", "expire_approval", "end_case", "end_grace", "execute"]
 
 
 class FiredTimer(Record):
@@ -19,6 +19,7 @@ class FiredTimer(Record):
     case_id: str
     account_id: str
     approval_id: str | None
+    action_id: str | None
     kind: TimerKind
     due_at: datetime
     reason: str
@@ -30,6 +31,7 @@ class TimerRow(Record):
     id: str
     case_id: str
     approval_id: str | None
+    action_id: str | None
     kind: TimerKind
     due_at: datetime
     state: Literal["pending", "fired", "cancelled"]
@@ -53,27 +55,38 @@ async def set_timer(
     reason: str,
     at: datetime,
     approval_id: str | None = None,
+    action_id: str | None = None,
     actor: str = "worker",
 ) -> str:
     """Plans a wake-up of the case and gives its id."""
     timer_id = new_id("timer")
     await tx.run(
-        "INSERT INTO timers (id, case_id, approval_id, kind, due_at, reason, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (timer_id, case_id, approval_id, kind, due_at, reason, at),
+        "INSERT INTO timers (id, case_id, approval_id, action_id, kind, due_at, reason, created_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (timer_id, case_id, approval_id, action_id, kind, due_at, reason, at),
     )
     data = {"timer": kind, "due_at": due_at.isoformat(), "reason": reason}
     await audit.append(tx, chain=case_id, subject=timer_id, kind="timer", state="pending", actor=actor, at=at, data=data)
     return timer_id
 
 
-async def cancel_for_case(tx: Write, case_id: str, at: datetime, *, kinds: Sequence[TimerKind] | None = None, actor: str = "worker") -> int:
-    """Cancels the case's pending timers (of ``kinds``, else all) and gives their number. The caller holds the account's lock, which
-    firing takes too: a cancelled timer never fires."""
+async def cancel_for_case(
+    tx: Write,
+    case_id: str,
+    at: datetime,
+    *,
+    kinds: Sequence[TimerKind] | None = None,
+    action_id: str | None = None,
+    actor: str = "worker",
+) -> int:
+    """Cancels the case's pending timers (of ``kinds``, else all; of ``action_id``, else whosever) and gives their number. The caller
+    holds the account's lock, which firing takes too: a cancelled timer never fires."""
     cancelled = await tx.all(
         _Cancelled,
         "UPDATE timers SET state = 'cancelled', cancelled_at = %(at)s WHERE case_id = %(case_id)s AND state = 'pending'"
-        " AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s)) RETURNING id, kind",
-        {"case_id": case_id, "at": at, "kinds": list(kinds) if kinds is not None else None},
+        " AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s)) AND (%(action_id)s::text IS NULL OR action_id = %(action_id)s)"
+        " RETURNING id, kind",
+        {"case_id": case_id, "at": at, "kinds": list(kinds) if kinds is not None else None, "action_id": action_id},
     )
     for timer in cancelled:
         data = {"timer": timer.kind}
@@ -119,7 +132,7 @@ async def fire_due(tx: Write, now: datetime, *, limit: int = 20) -> list[FiredTi
     fired = await tx.all(
         FiredTimer,
         "UPDATE timers t SET state = 'fired', fired_at = %s FROM cases c WHERE t.id = ANY(%s) AND t.state = 'pending' AND c.id = t.case_id"
-        " RETURNING t.id, t.case_id, c.account_id, t.approval_id, t.kind, t.due_at, t.reason",
+        " RETURNING t.id, t.case_id, c.account_id, t.approval_id, t.action_id, t.kind, t.due_at, t.reason",
         (now, [row["id"] for row in due]),
     )
     fired.sort(key=lambda timer: (timer.due_at, timer.id))
@@ -141,7 +154,7 @@ async def page(
     return await session.all(
         TimerRow,
         """
-        SELECT id, case_id, approval_id, kind, due_at, state, reason, created_at, fired_at, cancelled_at FROM timers
+        SELECT id, case_id, approval_id, action_id, kind, due_at, state, reason, created_at, fired_at, cancelled_at FROM timers
         WHERE (%(case_id)s::text IS NULL OR case_id = %(case_id)s) AND (%(state)s::text IS NULL OR state = %(state)s)
           AND (%(after)s::text IS NULL OR (due_at, id) > (SELECT due_at, id FROM timers WHERE id = %(after)s))
         ORDER BY due_at, id LIMIT %(limit)s

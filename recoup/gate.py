@@ -1,6 +1,7 @@
 """The gate: may this action run, must a person be asked, or is it denied? Pure; the graph, recheck, the executor and backtests ask it.
 
-1. Absolute rules deny, whatever anybody says. House rules deny until time cures them or a person lifts them.
+1. Absolute rules deny, whatever anybody says. House rules deny until time cures them or a person lifts them. Only the hours of
+   contact postpone: what may be done, or asked, goes out when they open.
 2. The mode of the case's cohort says what runs. Shadow runs nothing. Account actions ask in every other mode.
 3. Escalations ask in every mode.
 """
@@ -12,7 +13,7 @@ from itertools import groupby
 from recoup.absolute_rules import hard_rules
 from recoup.actions import Action, RiskClass
 from recoup.facts import CaseFacts
-from recoup.house_rules import house_rules, own_attempts
+from recoup.house_rules import house_rules, own_attempts, postponement
 from recoup.money import exponent
 from recoup.policy import Cohort, LowRisk, Match, Mode, Policy
 from recoup.proposal import Answer, Proposed, RuleHit, Verdict
@@ -25,6 +26,16 @@ def judge(proposed: Proposed, signals: tuple[str, ...], facts: CaseFacts, policy
     denials = (*hard_rules(action, facts), *house_rules(action, facts, policy))
     if denials:
         return _verdict(proposed, Answer.DENY, denials[0].detail, denials)
+    verdict = _by_mode(proposed, signals, facts, policy)
+    late = postponement(action, facts, policy)
+    if late is None or verdict.answer is Answer.SHADOW:
+        return verdict
+    told = {"reason": f"{verdict.reason}; {late.detail}", "rules": (*verdict.rules, late), "postponed_until": late.not_before}
+    return verdict.model_copy(update=told)
+
+
+def _by_mode(proposed: Proposed, signals: tuple[str, ...], facts: CaseFacts, policy: Policy) -> Verdict:
+    action = proposed.action
     mode = mode_for(facts, policy)
     if mode is Mode.SHADOW:
         return _verdict(proposed, Answer.SHADOW, "shadow mode: nothing is executed")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from recoup.absolute_rules import charged_credential, moves_money
-from recoup.actions import Action, ActionName, AgencyArgs, RiskClass
+from recoup.actions import Action, ActionName, AgencyArgs, Channel, MessageArgs, RiskClass, typed_args
 from recoup.contact_hours import customers_zone, opens_at
 from recoup.decline import Category
 from recoup.facts import CaseFacts, CredentialFacts, LedgerEntry
@@ -14,12 +14,14 @@ from recoup.policy import HouseRules, Policy
 from recoup.proposal import RuleHit
 from recoup.rule_book import speaks
 
+CONTACT_HOURS = "contact-hours"
+
 
 def house_rules(action: Action, facts: CaseFacts, policy: Policy) -> tuple[RuleHit, ...]:
     """Every house rule that denies the action and that nobody has lifted for this case."""
     hits: list[RuleHit | None] = []
     if action.risk is RiskClass.CONTACT and not action.is_receipt:
-        hits += [_hours(facts, policy.house), *_frequency(facts, policy.house)]
+        hits += _frequency(facts, policy.house)
     credential = charged_credential(action, facts)
     if moves_money(action):
         hits.append(_case_budget(facts, policy.house))
@@ -31,16 +33,26 @@ def house_rules(action: Action, facts: CaseFacts, policy: Policy) -> tuple[RuleH
     return tuple(hit for hit in hits if hit and hit.rule not in facts.overridden_rules)
 
 
-def _hours(facts: CaseFacts, house: HouseRules) -> RuleHit | None:
-    hours = house.contact_hours_by_country.get(facts.account.country or "", house.contact_hours)
-    opens = opens_at(facts.now, customers_zone(facts.account.timezone), hours)
+def postponement(action: Action, facts: CaseFacts, policy: Policy) -> RuleHit | None:
+    """The rule that postpones the action to ``not_before``; None where it may go out now. The hours of contact say when, not whether."""
+    if action.risk is not RiskClass.CONTACT or action.is_receipt or CONTACT_HOURS in facts.overridden_rules:
+        return None
+    account, house = facts.account, policy.house
+    is_known = account.timezone_source != "default"
+    if not is_known and house.email_when_zone_unknown and typed_args(action, MessageArgs).channel is Channel.EMAIL:
+        return None
+    zone = customers_zone(account.timezone if is_known else "UTC")
+    hours = house.contact_hours_by_country.get(account.country or "", house.contact_hours)
+    opens = opens_at(facts.now, zone, hours)
     if opens is None:
         return None
-    return speaks("contact-hours", f"allowed from {hours.start:%H:%M} to {hours.end:%H:%M} in {facts.account.timezone}", opens)
+    when = f"{opens.astimezone(zone):%H:%M} {'local time' if is_known else 'UTC'}"
+    return speaks(CONTACT_HOURS, f"it goes out at {when} (allowed from {hours.start:%H:%M} to {hours.end:%H:%M} in {zone})", opens)
 
 
 def _frequency(facts: CaseFacts, house: HouseRules) -> tuple[RuleHit | None, ...]:
-    times = sorted(contact.at for contact in facts.contacts if contact.state != RELEASED)
+    # What is reserved and late has yet to go out, so it counts from now, not from when it should have.
+    times = sorted(max(c.at, facts.now) if c.state == "reserved" else c.at for c in facts.contacts if c.state != RELEASED)
     return (
         _window("messages-per-day", times, house.messages_per_day, timedelta(days=1), facts.now),
         _window("messages-per-week", times, house.messages_per_week, timedelta(days=7), facts.now),

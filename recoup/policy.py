@@ -77,6 +77,7 @@ class HouseRules(Record):
     messages_per_week: Annotated[int, Field(ge=0)] = 3
     contact_hours: ContactHours = ContactHours(start=time(8), end=time(21))
     contact_hours_by_country: dict[str, ContactHours] = {"IN": ContactHours(start=time(9), end=time(21))}
+    email_when_zone_unknown: bool = True
     hours_between_attempts: Annotated[float, Field(ge=0)] = 24
     technical_hours_between_attempts: Annotated[float, Field(ge=0)] = 1
     attempts_per_case: Annotated[int, Field(ge=0)] = 8

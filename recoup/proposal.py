@@ -70,12 +70,14 @@ class RuleHit(Record):
 
 
 class Verdict(Record):
-    """The gate's answer for one proposed action, with every rule that spoke."""
+    """The gate's answer for one proposed action, with every rule that spoke. ``postponed_until``: it may be done, or asked, but nothing
+    goes out before; the rule that postpones it speaks last."""
 
     action_id: str
     answer: Answer
     reason: str
     rules: tuple[RuleHit, ...] = ()
+    postponed_until: datetime | None = None
 
     @property
     def not_before(self) -> datetime | None:

@@ -59,7 +59,11 @@ ABSOLUTE = (
 )
 
 HOUSE = (
-    ("contact-hours", "outside the hours in which the customer may be written to, by the customer's clock", "policy: house.contact_hours"),
+    (
+        "contact-hours",
+        "outside the hours in which the customer may be written to, by the customer's clock: it goes out later",
+        "policy: house.contact_hours",
+    ),
     ("messages-per-day", "enough messages to the customer in 24 hours, over all invoices", "policy: house.messages_per_day"),
     ("messages-per-week", "enough messages to the customer in 7 days, over all invoices", "policy: house.messages_per_week"),
     ("hours-between-attempts", "too soon after the last attempt on the payment method", "policy: house.hours_between_attempts"),
@@ -116,6 +120,7 @@ No person, mode or policy lifts them. Denials by them name the rule and its sour
 ## House rules
 
 From the [policy](policy.md). A person may lift one for a case, with a reason that the audit keeps. Most say when time cures them.
+`contact-hours` denies nothing: what it speaks on is asked or run as ever, and goes out at the first hour that is allowed.
 
 {house}
 

@@ -42,8 +42,8 @@ SELECT (SELECT count(*) FROM inbox WHERE status = 'accepted') AS events,
            AS decisions_running,
        (SELECT count(*) FROM approvals p JOIN decisions d ON d.id = p.decision_id
          WHERE p.status = 'decided' AND p.used_at IS NULL AND d.state = 'waiting') AS answers,
-       (SELECT count(*) FROM actions a WHERE a.state IN ('ready', 'started')
-            OR (a.state = 'unknown' AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.action_id = a.id))) AS actions,
+       (SELECT count(*) FROM actions a WHERE (a.hold_until IS NULL OR a.hold_until <= %(now)s) AND (a.state IN ('ready', 'started')
+            OR (a.state = 'unknown' AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.action_id = a.id)))) AS actions,
        (SELECT count(*) FROM timers WHERE state = 'pending' AND due_at <= %(now)s) AS timers,
        (SELECT count(*) FROM approvals WHERE status = 'pending') AS questions
 """

@@ -23,7 +23,7 @@ from graph.state import (
     verdicts_of,
     wake_of,
 )
-from memory import approvals, cases, deciding, decisions, outbox, queue, timers
+from memory import approvals, cases, deciding, decisions, outbox, postponing, queue, timers
 from memory.approvals import ApprovalRow
 from memory.cases import Lease
 from memory.database import Write
@@ -66,8 +66,7 @@ async def commit_decision(services: Services, lease: Lease, decision_id: str, ru
         await _wake_later(tx, facts, wake_of(state) or (None if approval_id else _fallback(now)), now)
         reached = DecisionState.WAITING if approval_id else DecisionState.DONE
         await decisions.conclude(tx, decision_id, facts.case.id, reached, _conclusion(state, "asks a person"), at=now)
-        for proposed in ready:
-            await queue.wake(tx, "execute", proposed.id)
+        await _let_go(tx, facts, [verdict for _, verdict in judged if verdict.answer is Answer.RUN], now)
 
 
 async def commit_answer(services: Services, lease: Lease, approval: ApprovalRow, run: Ended, now: datetime) -> None:
@@ -97,8 +96,7 @@ async def commit_answer(services: Services, lease: Lease, approval: ApprovalRow,
         if wake_of(state) is None:
             await _wake_later(tx, fresh, _fallback(now), now)
         await decisions.conclude(tx, approval.decision_id, facts.case.id, DecisionState.DONE, _conclusion(state, "answered"), at=now)
-        for proposed in ready:
-            await queue.wake(tx, "execute", proposed.id)
+        await _let_go(tx, facts, [one.verdict for one in settled_of(state) if one.answer != "reject"], now)
 
 
 async def start_over(tx: Write, case_id: str, why: str, now: datetime) -> None:
@@ -138,6 +136,16 @@ async def _ask(tx: Write, decision_id: str, run: Paused, now: datetime) -> str:
         approval_id=approval_id,
     )
     return approval_id
+
+
+async def _let_go(tx: Write, facts: CaseFacts, verdicts: Sequence[Verdict], now: datetime) -> None:
+    """What is ready is executed: at once, or when the customer may be written to."""
+    for verdict in verdicts:
+        if verdict.postponed_until is None:
+            await queue.wake(tx, "execute", verdict.action_id)
+        else:
+            why = verdict.rules[-1].detail
+            await postponing.postpone(tx, verdict.action_id, facts.case.id, until=verdict.postponed_until, why=why, at=now)
 
 
 async def _wake_later(tx: Write, facts: CaseFacts, wake: Wait | None, now: datetime) -> None:

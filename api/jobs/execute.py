@@ -23,8 +23,7 @@ from recoup.clock import wall_now
 from recoup.errors import Busy, DatabaseUnavailable, Malformed, Misconfigured, NotFound, OutcomeUnknown, Retryable
 from recoup.events import Reading
 from recoup.facts import CaseFacts
-from recoup.house_rules import house_rules
-from recoup.policy import Policy
+from recoup.house_rules import postponement
 from recoup.ports import Absent, BillingPlatform, Effect, EffectLookup, EffectResult, Found, Indeterminate, OutgoingMessage
 from recoup.proposal import RuleHit
 from recoup.rule_book import speaks
@@ -41,7 +40,7 @@ READ_SECONDS = 3.0
 MESSAGE_KEY_SECONDS = 86_400.0
 KILL_SWITCH_PAUSE_SECONDS = 15.0
 
-KILL_SWITCH, CONTACT_HOURS = "kill-switch", "contact-hours"
+KILL_SWITCH = "kill-switch"
 UNSENT = frozenset({MessageState.PLANNED, MessageState.UNKNOWN})
 
 
@@ -65,8 +64,9 @@ class Outgoing(NamedTuple):
 
 async def run(services: Services, action_id: str) -> None:
     """Moves the action on, if it is due and nobody else holds it. What raises has been put off on the row already."""
+    now = await services.clock.now()
     async with services.db.write() as tx:
-        action = await sending.claim(tx, action_id, wall_now())
+        action = await sending.claim(tx, action_id, wall=wall_now(), now=now)
     if action is None:
         return
     try:
@@ -181,21 +181,23 @@ async def _start(services: Services, errand: Errand, reading: Reading | None, re
             await outcome.wait(tx, action, "the reading is too old already", now, pause_seconds=0)
             return None
         message = await messages.of_action(tx, action.id)
-        refusals = _refusals(action, facts, policy, message)
+        refusals = _refusals(action, facts, message)
         if any(hit.rule == KILL_SWITCH for hit in refusals):
             await outcome.wait(tx, action, "the kill switch is on", now, pause_seconds=KILL_SWITCH_PAUSE_SECONDS)
             return None
         if refusals:
             await outcome.void(tx, action, case, f"{refusals[0].rule}: {refusals[0].detail}", now)
             return None
+        late = postponement(action.action, facts, policy)
+        if late is not None and late.not_before is not None:
+            await outcome.postpone(tx, action, late.detail, late.not_before, now)
+            return None
         return await _begin(tx, services, errand, message, now=now, read_at=read_at)
 
 
-def _refusals(action: ActionRow, facts: CaseFacts, policy: Policy, message: MessageRow | None) -> tuple[RuleHit, ...]:
-    """Why it may not start. House rules were judged when it was committed and its room is reserved since; only the customer's clock
-    goes on."""
-    hours = [hit for hit in house_rules(action.action, facts, policy) if hit.rule == CONTACT_HOURS]
-    hits = (*hard_rules(action.action, facts), *hours)
+def _refusals(action: ActionRow, facts: CaseFacts, message: MessageRow | None) -> tuple[RuleHit, ...]:
+    """Why it may not start. House rules were judged when it was committed and its room is reserved since."""
+    hits = hard_rules(action.action, facts)
     if action.risk is RiskClass.CONTACT and (message is None or message.state not in UNSENT):
         return (*hits, speaks("message-already-sent", "its message is no longer planned"))
     return hits

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from api.jobs.absorb import absorb_fact
 from graph.bootstrap import Services
-from memory import cases, inbox, invoices, ledger, messages, outbox, queue, sending, standing, tasks, timers
+from memory import cases, inbox, invoices, ledger, messages, outbox, postponing, queue, sending, standing, tasks, timers
 from memory.cases import CaseRow
 from memory.database import Write
 from memory.outbox import ActionRow, ActionState
@@ -78,6 +78,12 @@ async def wait(tx: Write, action: ActionRow, why: str, now: datetime, *, pause_s
     await sending.try_later(tx, action, state, why=why, at=now, next_try_at=wall_now() + timedelta(seconds=pause_seconds))
 
 
+async def postpone(tx: Write, action: ActionRow, why: str, until: datetime, now: datetime) -> None:
+    """It missed the hours in which the customer may be written to; it waits until they come again. The caller holds the locks."""
+    await wait(tx, action, why, now, pause_seconds=0)
+    await postponing.postpone(tx, action.id, action.case_id, until=until, why=why, at=now)
+
+
 async def record_lost(services: Services, action: ActionRow, why: str) -> None:
     """It may have happened. It will be looked up, first soon, then ever more seldom."""
     now, wall = await services.clock.now(), wall_now()
@@ -108,6 +114,7 @@ async def bury(tx: Write, action: ActionRow, why: str, now: datetime) -> None:
 async def void(tx: Write, action: ActionRow, case: CaseRow, why: str, now: datetime) -> None:
     """It must not start any more, since what it rested on has changed: an open case wants a new decision. The caller holds the locks."""
     await sending.finish(tx, action, ActionState.VOID, at=now, why=why)
+    await timers.cancel_for_case(tx, case.id, now, kinds=["execute"], action_id=action.id)
     await _settle(tx, action, DID_NOT_HAPPEN, now)
     if case.status is CaseStatus.OPEN:
         await cases.want_decision(tx, case.id, "facts_changed")

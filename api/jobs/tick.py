@@ -8,7 +8,7 @@ from typing import assert_never
 
 from api.jobs.absorb import absorb_fact
 from graph.bootstrap import Services
-from memory import approvals, cases, sweep, timers
+from memory import approvals, cases, queue, sweep, timers
 from memory.checkpoints import prune_finished
 from memory.database import Write
 from memory.queue import JobName
@@ -30,9 +30,10 @@ class Ticked(Record):
 
 async def tick(services: Services) -> Ticked:
     """One pass: everything that is due at the domain's ``now``, then the sweep."""
-    fired = await fire_timers(services, await services.clock.now())
+    now = await services.clock.now()
+    fired = await fire_timers(services, now)
     async with services.db.write() as tx:
-        woken = await sweep.wake_forgotten(tx, wall_now())
+        woken = await sweep.wake_forgotten(tx, wall_now(), now)
     return Ticked(fired=fired, woken=woken)
 
 
@@ -70,6 +71,9 @@ async def _obey(tx: Write, timer: FiredTimer, now: datetime) -> None:
             await cases.want_decision(tx, case.id, "grace_over")
         case "end_case":
             await absorb_fact(tx, case.id, Fact(kind=FactKind.TIME_OVER), now)
+        case "execute":
+            if timer.action_id is not None:
+                await queue.wake(tx, "execute", timer.action_id)
         case "expire_approval":
             # Nobody answered in time. The case is still open, so it is looked at afresh, which voids what waited.
             if timer.approval_id is not None and await approvals.expire(tx, timer.approval_id, now):

@@ -47,7 +47,8 @@ WHERE t.state = 'pending' AND t.kind = 'expire_approval' AND p.status <> 'pendin
 # Where the customer lives may be told better later: what the decision knew and what is known now both count.
 LETTERS = """
 SELECT l.subject, l.at, d.facts #>> '{account,timezone}' AS timezone, d.facts #>> '{account,country}' AS country,
-       x.timezone AS timezone_now, x.country AS country_now
+       x.timezone AS timezone_now, x.country AS country_now, m.channel,
+       'default' IN (d.facts #>> '{account,timezone_source}', x.timezone_source) AS zone_is_unknown
 FROM audit_log l JOIN messages m ON m.action_id = l.subject JOIN actions a ON a.id = l.subject
 JOIN decisions d ON d.id = a.decision_id JOIN cases c ON c.id = a.case_id JOIN accounts x ON x.id = c.account_id
 WHERE l.kind = 'action' AND l.state = 'started' AND NOT m.is_receipt AND NOT 'contact-hours' = ANY (c.overridden_rules)
@@ -67,8 +68,10 @@ async def timers_and_hours_hold(scope: Scope, result: Result) -> None:
 
 
 def _is_allowed(row: dict[str, Any], scope: Scope) -> bool:
-    places = ((row["timezone"], row["country"]), (row["timezone_now"], row["country_now"]))
-    return any(_is_open(row["at"], zone, policy.hours(country)) for policy in scope.policies.around(row["at"]) for zone, country in places)
+    places, policies = ((row["timezone"], row["country"]), (row["timezone_now"], row["country_now"])), scope.policies.around(row["at"])
+    if row["channel"] == "email" and row["zone_is_unknown"] and any(p.value("house", "email_when_zone_unknown", True) for p in policies):
+        return True
+    return any(_is_open(row["at"], zone, policy.hours(country)) for policy in policies for zone, country in places)
 
 
 def _is_open(at: datetime, zone: str | None, hours: Iterable[Any]) -> bool:

@@ -244,6 +244,7 @@ CREATE TABLE actions (
     result        jsonb,
     attempts      integer NOT NULL DEFAULT 0,              -- sends tried
     next_try_at   timestamptz,                             -- wall time
+    hold_until    timestamptz,                             -- domain time before which it is not executed
     first_sent_at timestamptz,                             -- wall time
     key_valid_until timestamptz,                           -- wall time
     started_at    timestamptz,                             -- domain time of the commit after which it may be on the wire
@@ -303,7 +304,8 @@ CREATE TABLE timers (
     id           text PRIMARY KEY,
     case_id      text REFERENCES cases (id),
     approval_id  text REFERENCES approvals (id),
-    kind         text NOT NULL CHECK (kind IN ('decide', 'expire_approval', 'end_case', 'end_grace')),
+    action_id    text REFERENCES actions (id),
+    kind         text NOT NULL CHECK (kind IN ('decide', 'expire_approval', 'end_case', 'end_grace', 'execute')),
     due_at       timestamptz NOT NULL,
     state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'fired', 'cancelled')),
     reason       text NOT NULL,

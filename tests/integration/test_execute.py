@@ -289,7 +289,7 @@ async def test_where_nothing_can_be_read_charges_are_denied_and_messages_rest_on
     assert [sent.action_id for sent in messenger.accepted] == [message]
 
 
-async def test_a_message_that_missed_the_customers_evening_waits_for_a_new_decision(db: Database, messenger: FakeMessenger) -> None:
+async def test_a_message_that_missed_the_customers_evening_goes_out_in_the_morning(db: Database, messenger: FakeMessenger) -> None:
     clock = FixedClock(NOW)
     services = make_services(db, messenger=messenger, clock=clock)
     facts = await open_case(services)
@@ -297,9 +297,11 @@ async def test_a_message_that_missed_the_customers_evening_waits_for_a_new_decis
     clock.at = NOW.replace(hour=3) + timedelta(days=1)
     await execute.run(services, action_id)
     assert messenger.accepted == []
-    assert (await action_of(db, action_id)).state is ActionState.VOID
-    assert await states(db, "messages") == ["void"]
-    assert await wants_decision(db) == "facts_changed"
+    held = await action_of(db, action_id)
+    assert (held.state, held.hold_until) == (ActionState.READY, NOW.replace(hour=12) + timedelta(days=1))
+    clock.at += timedelta(hours=9)
+    await execute.run(services, action_id)
+    assert [message.action_id for message in messenger.accepted] == [action_id]
 
 
 async def test_an_opt_out_committed_before_the_start_stops_the_message(db: Database, messenger: FakeMessenger) -> None:

@@ -232,7 +232,7 @@ async def test_a_worker_that_slept_between_start_and_send_does_not_send(db: Data
     services = make_services(db, billing=billing)
     action_id = await committed(services)
     async with db.write() as tx:
-        action = await sending.claim(tx, action_id, wall_now())
+        action = await sending.claim(tx, action_id, wall=wall_now(), now=NOW)
         assert action is not None
         effect = await sending.effect_of(tx, action)
         started = await sending.begin(tx, action, now=NOW, read_at=NOW, wall=wall_now(), key_valid_seconds=60)

@@ -1,6 +1,6 @@
 """The gate's answers: rules first, then the mode of the cohort, with escalations that ask in every mode."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -94,6 +94,41 @@ def test_a_denial_lists_every_rule_and_counts_under_the_first() -> None:
 def test_a_denial_that_time_cures_says_when() -> None:
     verdict = answer(RETRY, calm(ledger=(ledger_entry(at=NOW),)), Mode.AUTO)
     assert (verdict.answer, verdict.not_before) == (DENY, NOW + DAY)
+
+
+NIGHT, MORNING = NOW.replace(hour=4), NOW.replace(hour=12)
+AT_NIGHT = [
+    # action, mode, answer, postponed until
+    (MESSAGE, Mode.APPROVE, ASK, MORNING),
+    (MESSAGE, Mode.HYBRID, RUN, MORNING),
+    (MESSAGE, Mode.AUTO, RUN, MORNING),
+    (MESSAGE, Mode.SHADOW, SHADOW, None),
+    (RECEIPT, Mode.AUTO, RUN, None),
+    (NOTE, Mode.AUTO, RUN, None),
+    (RETRY, Mode.AUTO, RUN, None),
+]
+
+
+@pytest.mark.parametrize(("action", "mode", "expected", "until"), AT_NIGHT)
+def test_at_night_everything_is_asked_or_run_as_ever_and_only_messages_go_out_later(
+    action: Action, mode: Mode, expected: Answer, until: datetime | None
+) -> None:
+    facts = paid(now=NIGHT) if action.is_receipt else calm(now=NIGHT, ledger=())
+    verdict = answer(action, facts, mode)
+    assert (verdict.answer, verdict.postponed_until, verdict.not_before) == (expected, until, None)
+    assert [hit.rule for hit in verdict.rules] == (["contact-hours"] if until else [])
+    assert ("it goes out at 08:00 local time" in verdict.reason) is (until is not None)
+
+
+def test_the_rule_that_postpones_speaks_after_what_escalates() -> None:
+    verdict = answer(MESSAGE, calm(now=NIGHT), Mode.AUTO, "legal")
+    assert (verdict.answer, [hit.rule for hit in verdict.rules]) == (ASK, ["sign-of-trouble", "contact-hours"])
+
+
+def test_a_message_that_is_denied_is_not_postponed() -> None:
+    verdict = answer(MESSAGE, calm(now=NIGHT, contacts=(contact_facts(at=NIGHT - DAY / 2, step=9),)), Mode.AUTO)
+    assert (verdict.answer, [hit.rule for hit in verdict.rules]) == (DENY, ["messages-per-day"])
+    assert (verdict.postponed_until, verdict.not_before) == (None, NIGHT + DAY / 2)
 
 
 ESCALATIONS: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [

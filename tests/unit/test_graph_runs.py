@@ -28,7 +28,7 @@ from recoup.facts import CaseFacts
 from recoup.invoice import AttemptStatus
 from recoup.policy import Mode, Policy
 from recoup.proposal import Answer
-from tests.factories import FAILED_AT, NOW, account_facts, action_facts, attempt_facts, case_info, invoice_facts, make_facts
+from tests.factories import FAILED_AT, NOW, account_facts, action_facts, attempt_facts, case_info, contact_facts, invoice_facts, make_facts
 from tests.worlds import World, thread
 
 APPROVE = {"type": "approve"}
@@ -184,12 +184,22 @@ async def test_an_approval_is_void_when(what: str, change: dict[str, Any], says:
     assert nodes(state)[-2:] == ["recheck", "superseded"]
 
 
-async def test_an_approval_given_at_night_is_void_since_nobody_is_written_to_at_night() -> None:
+async def test_an_approval_given_at_night_stands_and_the_message_goes_out_in_the_morning() -> None:
     run = Run(make_facts())
     await run.start()
     run.world.clock.at = NOW + timedelta(hours=14)
     state = await run.answer(APPROVE)
-    assert state["outcome"] == "superseded"
+    assert state["outcome"] == "finished"
+    assert [one.verdict.postponed_until for one in settled_of(state)] == [NOW + timedelta(hours=21)]
+    assert "send_message: approve, it goes out at 08:00 local time" in "".join(state["trace"][-2]["lines"])
+
+
+async def test_what_was_asked_at_night_and_is_approved_by_day_goes_out_at_once() -> None:
+    night = NOW.replace(hour=7)
+    run = Run(make_facts(now=night, case=case_info(opened_at=night)))
+    await run.start()
+    run.world.clock.at = NOW
+    assert [one.verdict.postponed_until for one in settled_of(await run.answer(APPROVE))] == [None]
 
 
 async def test_an_approval_is_void_once_the_policy_went_to_shadow() -> None:
@@ -247,15 +257,14 @@ async def test_a_sign_of_fraud_reaches_the_gate() -> None:
 
 
 async def test_a_denial_that_time_cures_wakes_the_case_when_it_is_cured() -> None:
-    """At 03:00 in New York a message must wait until 08:00."""
-    night = NOW.replace(hour=7)
-    facts = make_facts(now=night, attempts=(attempt_facts(occurred_at=night - timedelta(hours=1)),), ledger=())
-    facts = facts.model_copy(update={"case": case_info(opened_at=night, first_failed_at=night - timedelta(hours=1))})
+    """The customer was written to yesterday evening, about another invoice."""
+    evening = NOW - timedelta(hours=20)
+    facts = make_facts(case=case_info(opened_at=NOW), contacts=(contact_facts(at=evening, case_id="case_2"),))
     state = await Run(facts).start()
     wake = wake_of(state)
     assert [v.answer for v in verdicts_of(state)] == [Answer.DENY]
     assert wake is not None
-    assert wake.until == NOW.replace(hour=12)
+    assert wake.until == evening + timedelta(days=1)
 
 
 async def test_an_open_case_is_always_looked_at_again_before_its_last_day_is_over() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recoup.actions import Action, ActionName, AgencyArgs, make_action
+from recoup.actions import Action, ActionName, AgencyArgs, Channel, make_action
 from recoup.decline import Category
 from recoup.facts import CaseFacts
-from recoup.house_rules import house_rules
+from recoup.house_rules import house_rules, postponement
 from recoup.invoice import Initiator
 from recoup.policy import HouseRules, Policy
 from tests.factories import (
@@ -52,13 +52,6 @@ def own_attempts(count: int) -> dict[str, Any]:
 
 
 DENIALS: list[tuple[str, Action, dict[str, Any], str]] = [
-    ("nobody is written to at midnight", MESSAGE, {"now": NIGHT}, "contact-hours"),
-    (
-        "India's hours begin an hour later",
-        MESSAGE,
-        {"now": NOW.replace(hour=3), "account": account_facts(country="IN", timezone="Asia/Kolkata")},
-        "contact-hours",
-    ),
     ("one message a day", MESSAGE, contacts(23 * HOUR), "messages-per-day"),
     ("over all invoices", MESSAGE, contacts(HOUR, case_id="case_2"), "messages-per-day"),
     ("reserved counts as sent", MESSAGE, contacts(HOUR, state="reserved"), "messages-per-day"),
@@ -91,8 +84,8 @@ ALLOWED: list[tuple[str, Action, dict[str, Any]]] = [
     ("a day later", MESSAGE, contacts(DAY)),
     ("two in the week", MESSAGE, contacts(2 * DAY, 4 * DAY)),
     ("what was released was not sent", MESSAGE, contacts(HOUR, state="released")),
-    ("a receipt at midnight", RECEIPT, {"now": NIGHT, **contacts(HOUR)}),
-    ("a note at midnight", make_note(), {"now": NIGHT}),
+    ("a receipt soon after a message", RECEIPT, contacts(HOUR)),
+    ("a message at midnight, which is only postponed", MESSAGE, {"now": NIGHT}),
     ("a charge at midnight", RETRY, {"now": NIGHT, "ledger": ()}),
     ("two days after the failure", RETRY, RESTED),
     ("two hours after a technical failure", RETRY, {"ledger": (ledger_entry(at=NOW - 2 * HOUR, category=Category.TECHNICAL),)}),
@@ -129,6 +122,54 @@ def test_a_policy_that_allows_no_messages_allows_none_and_time_does_not_cure_it(
     assert (hit.rule, hit.not_before) == ("messages-per-day", None)
 
 
+# Contact hours: when, not whether
+
+INDIA = account_facts(country="IN", timezone="Asia/Kolkata")
+NO_ZONE = account_facts(timezone="UTC", timezone_source="default")
+SMS = make_message(channel=Channel.SMS)
+STRICT = make_policy(house=HouseRules(email_when_zone_unknown=False))
+HOURS: list[tuple[str, Action, dict[str, Any], Policy, str | None]] = [
+    ("late morning in New York", MESSAGE, {}, Policy(), None),
+    ("midnight in New York", MESSAGE, {"now": NIGHT}, Policy(), "12:00"),
+    ("India's hours begin an hour later", MESSAGE, {"now": NOW.replace(hour=3), "account": INDIA}, Policy(), "03:30"),
+    ("the hours are lifted for the case", MESSAGE, {"now": NIGHT, "overridden_rules": ("contact-hours",)}, Policy(), None),
+    ("a receipt", RECEIPT, {"now": NIGHT}, Policy(), None),
+    ("a note", make_note(), {"now": NIGHT}, Policy(), None),
+    ("a charge", RETRY, {"now": NIGHT}, Policy(), None),
+    ("e-mail where nobody told the zone", MESSAGE, {"now": NIGHT, "account": NO_ZONE}, Policy(), None),
+    ("e-mail there, where the policy is strict", MESSAGE, {"now": NIGHT, "account": NO_ZONE}, STRICT, "08:00"),
+    ("an SMS where nobody told the zone", SMS, {"now": NIGHT, "account": NO_ZONE}, Policy(), "08:00"),
+    ("an SMS there by day in UTC", SMS, {"account": NO_ZONE}, Policy(), None),
+]
+
+
+@pytest.mark.parametrize(("why", "action", "changes", "policy", "opens"), HOURS, ids=[row[0] for row in HOURS])
+def test_the_hours_of_contact_postpone(why: str, action: Action, changes: dict[str, Any], policy: Policy, opens: str | None) -> None:
+    hit = postponement(action, make_facts(**changes), policy)
+    assert (f"{hit.not_before:%H:%M}" if hit else None) == opens
+    assert hit is None or hit.overridable
+
+
+def test_a_postponed_message_says_when_it_goes_out() -> None:
+    hit = postponement(MESSAGE, make_facts(now=NIGHT), Policy())
+    assert hit is not None
+    assert hit.detail == "it goes out at 08:00 local time (allowed from 08:00 to 21:00 in America/New_York)"
+    unknown = postponement(SMS, make_facts(now=NIGHT, account=NO_ZONE), Policy())
+    assert unknown is not None
+    assert unknown.detail == "it goes out at 08:00 UTC (allowed from 08:00 to 21:00 in UTC)"
+
+
+def test_what_is_reserved_for_the_morning_keeps_others_away_until_a_day_after_it() -> None:
+    morning = NOW + 12 * HOUR
+    (hit,) = house_rules(MESSAGE, make_facts(contacts=(contact_facts(at=morning, state="reserved"),)), Policy())
+    assert (hit.rule, hit.not_before) == ("messages-per-day", morning + DAY)
+
+
+def test_what_is_reserved_and_late_counts_from_now_since_it_has_yet_to_go_out() -> None:
+    late = make_facts(contacts=(contact_facts(at=NOW - 2 * DAY, state="reserved"),))
+    assert denied_by(MESSAGE, late) == {"messages-per-day"}
+
+
 def test_an_agency_that_the_policy_names_passes() -> None:
     assert denied_by(AGENCY, make_facts(), make_policy(agencies=("north",))) == set()
 
@@ -158,6 +199,16 @@ def test_a_denial_is_cured_at_its_instant_and_not_a_second_before(facts: CaseFac
         if hit.not_before is not None:
             assert hit.rule in denied_by(action, facts.model_copy(update={"now": hit.not_before - SECOND}))
             assert hit.rule not in denied_by(action, facts.model_copy(update={"now": hit.not_before}))
+
+
+@given(busy_facts())
+def test_a_postponed_message_is_allowed_at_its_instant_and_not_a_second_before(facts: CaseFacts) -> None:
+    hit = postponement(MESSAGE, facts, Policy())
+    if hit is not None:
+        assert hit.not_before is not None
+        assert hit.not_before > facts.now
+        assert postponement(MESSAGE, facts.model_copy(update={"now": hit.not_before}), Policy()) is None
+        assert postponement(MESSAGE, facts.model_copy(update={"now": hit.not_before - SECOND}), Policy()) == hit
 
 
 @given(busy_facts(), ages, st.sampled_from(list(Category)))
