@@ -86,7 +86,9 @@ async def _write(tx: Write, attempt_id: str, invoice_id: str, connection: str, m
             %(occurred_at)s, %(observed_at)s
         FROM (SELECT 1) AS one LEFT JOIN credentials c ON c.connection = %(connection)s AND c.vendor_id = %(credential)s
         ON CONFLICT (id) DO UPDATE SET vendor_key = excluded.vendor_key, credential_id = excluded.credential_id,
-            ledger_key = excluded.ledger_key, action_id = excluded.action_id, status = excluded.status, initiator = excluded.initiator,
+            -- An attempt stays on the card it was made on, also when that payment method gets another card.
+            ledger_key = coalesce(nullif(attempts.ledger_key, %(connection)s || ':' || %(credential)s), excluded.ledger_key),
+            action_id = excluded.action_id, status = excluded.status, initiator = excluded.initiator,
             customer_initiated = excluded.customer_initiated, cit_confidence = excluded.cit_confidence,
             amount_minor = excluded.amount_minor, currency = excluded.currency, reason = excluded.reason, category = excluded.category,
             code_known = excluded.code_known, snapshot = excluded.snapshot, stamps = excluded.stamps,

@@ -84,13 +84,15 @@ async def save_credential(
 
 
 async def _name_attempts(tx: Write, connection: str, vendor_id: str) -> None:
-    """Attempts told before their card, or before its fingerprint, count on it from now on."""
+    """Attempts told before their card, or before its fingerprint, count on it from now on. Those made on an earlier card of the same
+    payment method stay where they are."""
     await tx.run(
         """
         UPDATE attempts a SET credential_id = c.id, ledger_key = c.ledger_key
         FROM credentials c, invoices i
         WHERE c.connection = %s AND c.vendor_id = %s AND i.account_id = c.account_id AND i.connection = c.connection
           AND a.invoice_id = i.id AND a.snapshot ->> 'credential_vendor_id' = c.vendor_id
+          AND (a.ledger_key IS NULL OR a.ledger_key = c.connection || ':' || c.vendor_id)
         """,
         (connection, vendor_id),
     )

@@ -23,6 +23,21 @@ def world(db: Database) -> World:
 # Account, methods, consent
 
 
+async def test_an_attempt_stays_on_its_card_when_the_payment_method_gets_another(world: World) -> None:
+    await world.tell(failed())
+    renewed = event(
+        EventKind.METHOD_UPDATED,
+        later(days=1),
+        account=account_snapshot(observed_at=later(days=1)),
+        credentials=(credential_snapshot(fingerprint="fp_new"),),
+    )
+    await world.tell(renewed)
+    await world.tell(failed(at=later(days=2), charge="ch_2", credentials=(credential_snapshot(fingerprint="fp_new"),)))
+    await world.tell(failed())
+    rows = await world.rows("SELECT vendor_key, ledger_key FROM attempts ORDER BY vendor_key")
+    assert rows == [("ch_1", "fp_1"), ("ch_2", "fp_new")]
+
+
 async def test_a_new_payment_method_asks_for_a_decision_once(world: World) -> None:
     await world.tell(failed())
     updated = event(
