@@ -13,7 +13,8 @@ from recoup.people import Permission, Person
 bearer = HTTPBearer(auto_error=False, description="An API key: `recoup keys create NAME --role ROLE`")
 
 
-def get_services(request: Request) -> Services:
+# A coroutine, though it awaits nothing: FastAPI sends plain functions through a thread pool.
+async def get_services(request: Request) -> Services:
     """What the application was created with."""
     services = request.app.state.services
     assert isinstance(services, Services)
