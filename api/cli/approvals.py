@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.output import json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from memory.approvals import ApprovalRow
 
 COLUMNS = ("id", "status", "case_id", "created_at", "expires_at", "decided_by")
 
@@ -45,9 +48,9 @@ def show(approval_id: str, *, as_json: bool) -> None:
         print_json(row)
         return
     click.echo(f"Approval {row.id} of case {row.case_id}: {row.status}, expires {row.expires_at:%Y-%m-%d %H:%M} UTC")
-    for number, asked in enumerate(row.request["action_requests"], start=1):
-        click.echo(f"\n{number}. {asked['name']} {json.dumps(asked['args'], ensure_ascii=False)}")
-        click.echo(f"   {asked['description']}")
+    for number, asked in enumerate(row.request.action_requests, start=1):
+        click.echo(f"\n{number}. {asked.name} {json.dumps(asked.args, ensure_ascii=False)}")
+        click.echo(f"   {asked.description}")
     click.echo(f"\nrecoup approvals approve {row.id}    or    reject {row.id} --message WHY    or    answer {row.id} FILE")
 
 
@@ -81,12 +84,12 @@ def answer(approval_id: str, file: Path, note: str) -> None:
     _answer(approval_id, lambda _: decisions, note)
 
 
-def _get(approval_id: str) -> Any:
+def _get(approval_id: str) -> "ApprovalRow":
     from api.cli.session import with_services
     from graph.bootstrap import Services
     from memory import approvals
 
-    async def read(services: Services) -> approvals.ApprovalRow:
+    async def read(services: Services) -> "ApprovalRow":
         async with services.db.read() as session:
             return await approvals.get(session, approval_id)
 
