@@ -1,11 +1,18 @@
 """``recoup audit``: verify the hash chains, read them, and check the invariants over everything that is stored."""
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.output import json_option, print_json, print_rows
+from recoup.errors import NotFound
 
+if TYPE_CHECKING:
+    from evals.invariants import Report
+
+MOST_SHOWN = 20
 COLUMNS = ("at", "kind", "state", "subject", "actor", "data")
 
 
@@ -41,7 +48,7 @@ def verify(*, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=200, show_default=True, help="How many at most.")
 @json_option
 def show(case_id: str, *, limit: int, as_json: bool) -> None:
-    """Show the chain of a case (or of ``policy``, ``keys``, ``switches``), in the order of the commits."""
+    """Show the chain of a case (or of policy, keys, switches, accounts, events, tasks), in the order of the commits."""
     from api.cli.session import with_services
     from graph.bootstrap import Services
     from memory import audit_log
@@ -50,7 +57,10 @@ def show(case_id: str, *, limit: int, as_json: bool) -> None:
         async with services.db.read() as session:
             return await audit_log.page(session, chain=case_id, limit=limit)
 
-    print_rows(with_services(read), COLUMNS, as_json=as_json, empty=f"There is no chain {case_id}.")
+    entries = with_services(read)
+    if not entries:
+        raise NotFound(f"there is no chain {case_id}; name a case, or policy, keys, switches, accounts, events or tasks")
+    print_rows(entries, COLUMNS, as_json=as_json, empty="")
 
 
 @command.command()
@@ -61,29 +71,48 @@ def show(case_id: str, *, limit: int, as_json: bool) -> None:
     show_default=True,
     help="Seconds that things may be on their way; 0: all is done.",
 )
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A log file to search too; repeatable.",
+)
+@click.option("--only", multiple=True, help="Check only the invariant of this name; repeatable.")
 @json_option
-def invariants(*, patience: float, as_json: bool) -> None:
-    """Check all invariants over the database and the ledgers of the other sides. Exit code 1 where one is violated."""
+def invariants(*, patience: float, logs: tuple[Path, ...], only: tuple[str, ...], as_json: bool) -> None:
+    """Check the invariants over the database and the ledgers of the other sides. Exit code 1 where one is violated."""
     from api.cli.session import with_services
     from evals.invariants import INVARIANTS, Report, check
     from evals.sources import read_ledgers
     from graph.bootstrap import Services
 
+    wanted = only or tuple(INVARIANTS)
+    unknown = sorted(set(wanted) - INVARIANTS.keys())
+    if unknown:
+        raise click.BadParameter(f"there is no invariant {unknown[0]}; one of {', '.join(INVARIANTS)}", param_hint="--only")
+
     async def look(services: Services) -> Report:
         platforms, mail = await read_ledgers(services.settings, services.connections)
-        with click.progressbar(length=len(INVARIANTS), label="Checking invariants", file=sys.stderr) as bar:
-            return await check(services.db, platforms, mail, patience_seconds=patience, on_checked=lambda _: bar.update(1))
+        with click.progressbar(length=len(wanted), label="Checking invariants", file=sys.stderr) as bar:
+            return await check(
+                services.db, platforms, mail, patience_seconds=patience, logs=logs, only=wanted, on_checked=lambda _: bar.update(1)
+            )
 
     report = with_services(look)
     if as_json:
         print_json({"violations": report.violations, "examined": report.examined, "findings": report.findings, "notes": report.notes})
     else:
-        for name, result in report.results.items():
-            click.echo(
-                f"{'holds ' if not result.findings else 'BROKEN'}  {name}: {result.examined} rows, {len(result.findings)} violations"
-            )
-            for finding in result.findings[:20]:
-                click.echo(f"          {finding.subject}: {finding.problem}")
-            for note in result.notes:
-                click.echo(f"          note: {note}")
+        _print_report(report)
     sys.exit(0 if report.holds else 1)
+
+
+def _print_report(report: "Report") -> None:
+    for name, result in report.results.items():
+        click.echo(f"{'BROKEN' if result.found else 'holds '}  {name}: {result.examined} rows, {result.found} violations")
+        for finding in result.findings[:MOST_SHOWN]:
+            click.echo(f"          {finding.subject}: {finding.problem}")
+        if result.found > MOST_SHOWN:
+            click.echo(f"          and {result.found - MOST_SHOWN} more; --json lists the first hundreds")
+        for note in result.notes:
+            click.echo(f"          note: {note}")

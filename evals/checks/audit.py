@@ -90,6 +90,10 @@ def _check_entry(row: dict[str, Any], n_before: int, hash_before: str, result: R
         result.add(chain, f"entry {n_before + 1} is missing")
     if row["prev"] != hash_before or row["hash"] != hashlib.sha256((row["prev"] + body).encode()).hexdigest():
         result.add(chain, f"the hash of entry {row['n']} does not hold")
-    told = json.loads(body)
+    try:
+        told = json.loads(body)
+    except ValueError:
+        result.add(chain, f"entry {row['n']} is no JSON")
+        return
     if any(told[name] != row[name] for name in COPIED) or datetime.fromisoformat(told["at"]) != row["at"]:
         result.add(chain, f"entry {row['n']} says something else than what is hashed")

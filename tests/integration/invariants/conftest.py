@@ -9,7 +9,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from evals.invariants import Report, check
+from evals.invariants import INVARIANTS, Report, check
 from evals.ledgers import MailLedger, PlatformLedger
 from memory.database import Database
 from tests.conftest import APP_ROLE, database_url_of, execute
@@ -36,8 +36,8 @@ CREATE FUNCTION tell(p_chain text, p_subject text, p_kind text, p_state text, p_
     SELECT audit_append(p_chain, p_subject, p_kind, p_state, 'worker', p_at, jsonb_build_object('chain', p_chain, 'subject', p_subject,
         'kind', p_kind, 'state', p_state, 'actor', 'worker', 'at', to_jsonb(p_at) #>> '{}', 'data', p_data)::text) $$;
 -- One outward action starts once more, on a reading just made.
-CREATE FUNCTION starts(p_action text, p_at timestamptz DEFAULT '2026-03-31T17:00:00Z', p_age interval DEFAULT '0') RETURNS bigint LANGUAGE sql
-    AS $$ SELECT tell((SELECT case_id FROM actions WHERE id = p_action), p_action, 'action', 'started',
+CREATE FUNCTION starts(p_action text, p_at timestamptz DEFAULT '2026-03-31T17:00:00Z', p_age interval DEFAULT '0') RETURNS bigint
+    LANGUAGE sql AS $$ SELECT tell((SELECT case_id FROM actions WHERE id = p_action), p_action, 'action', 'started',
                       jsonb_build_object('read_at', p_at - p_age), p_at) $$;
 """
 
@@ -61,14 +61,15 @@ class Copy:
         """The same with other books on the other side."""
         return replace(self, past=Past(platform or self.past.platform, mail or self.past.mail))
 
-    async def look(self, patience_seconds: float = 0, logs: Sequence[Path] = ()) -> Report:
-        """Checks every invariant."""
-        return await check(self.db, {CONNECTION: self.past.platform}, self.past.mail, patience_seconds=patience_seconds, logs=logs)
+    async def look(self, *only: str, patience_seconds: float = 0, logs: Sequence[Path] = ()) -> Report:
+        """Checks every invariant, or those that are named."""
+        books = {CONNECTION: self.past.platform}
+        return await check(self.db, books, self.past.mail, patience_seconds=patience_seconds, logs=logs, only=only or INVARIANTS)
 
     async def problems(self, invariant: str, patience_seconds: float = 0) -> list[str]:
         """What the check of one invariant says."""
-        results = (await self.look(patience_seconds)).results
-        return [finding.problem for finding in results[invariant].findings]
+        report = await self.look(invariant, patience_seconds=patience_seconds)
+        return [finding.problem for finding in report.results[invariant].findings]
 
 
 @pytest.fixture(scope="session")

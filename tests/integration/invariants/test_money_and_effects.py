@@ -277,7 +277,7 @@ async def test_a_message_on_a_platform_that_nobody_can_read_may_rest_on_an_old_e
 async def test_what_an_account_took_over_in_a_merge_holds_from_the_merge_on(copy: Copy) -> None:
     await copy.plant(
         "INSERT INTO suppressions SELECT account_id, 'email', 'opted out', '2026-03-01' FROM cases WHERE id = grace()",
-        """SELECT tell('accounts', 'acc_alias', 'account', 'merged', jsonb_build_object('into', account_id)) FROM cases WHERE id = grace()""",
+        "SELECT tell('accounts', 'acc_alias', 'account', 'merged', jsonb_build_object('into', account_id)) FROM cases WHERE id = grace()",
     )
     assert await copy.problems("nothing_starts_after_the_end") == []
     await copy.plant("SELECT starts(grace_letter())")
