@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from recoup.actions import MOVES_MONEY, Action, ActionName, ChargeArgs, MessageArgs, RiskClass
-from recoup.case import CaseStatus, Hold
+from recoup.case import SETTLED, CaseStatus, Hold
 from recoup.decline import Category
 from recoup.facts import CaseFacts, CredentialFacts
 from recoup.invoice import InvoiceStatus
@@ -57,6 +57,14 @@ def _not_owed(action: Action, facts: CaseFacts) -> RuleHit | None:
     if owed or action.is_receipt or action.name in FOR_SETTLED:
         return None
     return speaks("invoice-not-owed", f"the invoice is {facts.invoice.status} with {facts.invoice.remaining_minor} remaining")
+
+
+def _receipt_too_early(action: Action, facts: CaseFacts) -> RuleHit | None:
+    """A receipt is asked of nobody and counts towards no cap, so it must be what it says it is."""
+    is_paid = facts.case.status in SETTLED and facts.invoice.remaining_minor == 0
+    if is_paid or not action.is_receipt:
+        return None
+    return speaks("receipt-too-early", f"the case is {facts.case.status} with {facts.invoice.remaining_minor} remaining")
 
 
 def _held(action: Action, facts: CaseFacts) -> RuleHit | None:
@@ -158,6 +166,7 @@ CHECKS: tuple[Check, ...] = (
     _live_and_simulated,
     _closed,
     _not_owed,
+    _receipt_too_early,
     _held,
     _reachable,
     _sent_before,

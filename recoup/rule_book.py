@@ -40,6 +40,7 @@ ABSOLUTE = (
     ("live-simulated-mixed", "the connection claims to be live and simulated at once", "Recoup: simulated money never meets real money"),
     ("case-closed", "the case has ended: only a receipt, a refund of what was paid twice and reinstating the service remain", SAFETY),
     ("invoice-not-owed", "nothing of the invoice is owed any more", SAFETY),
+    ("receipt-too-early", "a receipt goes out only once the case has ended by payment and nothing remains", SAFETY),
     ("hold-dispute", "the customer disputes the payment", OUTREACH_STOPS),
     ("hold-reversal", "the payment was taken back by the customer or the bank", "Nacha R07, R10, R29, R51; SEPA MD06"),
     ("hold-deceased", "the customer has died", "SEPA MD07; no outreach to the bereaved"),

@@ -60,7 +60,7 @@ BACKUP_CARD = credential_facts(id="crd_2", vendor_id="pm_2")
 
 def test_in_the_default_world_nothing_is_denied() -> None:
     facts = make_facts(backups=(BACKUP_CARD,))
-    for action in (RETRY, MESSAGE, RECEIPT, NOTE, BACKUP, SUSPEND, CANCEL, AGENCY, GRACE):
+    for action in (RETRY, MESSAGE, NOTE, BACKUP, SUSPEND, CANCEL, AGENCY, GRACE):
         assert denied_by(action, facts) == set(), action.name
 
 
@@ -81,6 +81,14 @@ DENIALS: list[tuple[str, Action, dict[str, Any], str]] = [
     ("a paid invoice is not charged even before the case knows", RETRY, {"invoice": closed()["invoice"]}, "invoice-not-owed"),
     ("a void invoice is not dunned", MESSAGE, {"invoice": invoice_facts(status=InvoiceStatus.VOID)}, "invoice-not-owed"),
     ("a paid invoice suspends nothing", SUSPEND, {"invoice": closed()["invoice"]}, "invoice-not-owed"),
+    ("nobody is thanked for what is still owed", RECEIPT, {}, "receipt-too-early"),
+    ("a part is no payment in full", RECEIPT, {"case": case_info(status=CaseStatus.RECOVERED)}, "receipt-too-early"),
+    (
+        "a debt that was written off was not paid",
+        RECEIPT,
+        closed(CaseStatus.WRITTEN_OFF),
+        "receipt-too-early",
+    ),
     ("a dispute stops charges", RETRY, held(Hold.DISPUTE), "hold-dispute"),
     ("a dispute stops messages", MESSAGE, held(Hold.DISPUTE), "hold-dispute"),
     ("a dispute stops receipts", RECEIPT, held(Hold.DISPUTE), "hold-dispute"),
