@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from api.demo.processes import Program, free_port, stop_all
-from graph.bootstrap import database_urls, load_settings
+from graph.bootstrap import DatabaseUrls, database_urls, load_settings
 from graph.settings import load_connections
 from memory import keys, policies
 from memory.database import Database
@@ -87,7 +87,7 @@ async def stage(plot: Plot, home: Path) -> AsyncGenerator[Stage]:
         "RECOUP_ADMIN_KEY": "",
         "RECOUP_LOG_LEVEL": "warning",
     }
-    async with database_urls(settings) as urls:
+    async with _database(settings) as urls:
         await _migrate(settings)
         db = Database(urls.app, max_size=4)
         await db.open()
@@ -120,12 +120,20 @@ async def stage(plot: Plot, home: Path) -> AsyncGenerator[Stage]:
         finally:
             stop_all(programs)
             await db.close()
-    if settings.database_url is None:
-        await asyncio.to_thread(_wait_for_the_end_of_postgres, home)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncGenerator[DatabaseUrls]:
+    """The database for as long as the block lasts. Our own one is surely gone after it: until then its folder must not be deleted."""
+    try:
+        async with database_urls(settings) as urls:
+            yield urls
+    finally:
+        if settings.database_url is None:
+            await asyncio.to_thread(_wait_for_the_end_of_postgres, settings.home)
 
 
 def _wait_for_the_end_of_postgres(home: Path) -> None:
-    """Our own server stops when its last client has gone, a moment later; until then its folder must not be deleted."""
     from memory.embedded.files import files_of, hold
 
     lock = hold(files_of(home).supervisor_lock, wait=True)
