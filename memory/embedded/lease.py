@@ -62,9 +62,10 @@ def _ensure_supervisor(files: Files) -> None:
         return
     try:
         with files.log.open("ab") as log:
+            # Unchecked: one that ends on its way, even killed, leaves the lock free, and the next look starts another.
             subprocess.run(
                 [sys.executable, "-m", "memory.embedded", str(files.home), str(lock)],
-                check=True,
+                check=False,
                 pass_fds=[lock],
                 start_new_session=True,
                 cwd=ROOT,

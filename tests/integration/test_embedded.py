@@ -156,6 +156,17 @@ def test_server_and_supervisor_killed_together_come_back_for_their_client(home: 
         assert remembered(urls) == ["one"]
 
 
+def test_a_supervisor_killed_while_it_starts_is_started_again(home: Path) -> None:
+    with running(home) as urls:
+        remember(urls, "one")
+        killed = supervisor_of(home)
+        kill(killed)
+        eventually(lambda: supervisor_of(home) not in {None, killed})
+        kill(supervisor_of(home))  # on its way still: it has not left its starter's hands
+        kill(postmaster_of(home))
+        eventually(lambda: works(urls))
+
+
 def test_everything_killed_at_once_loses_nothing(home: Path, start: Callable[[], Client]) -> None:
     for n in range(3):
         client = start()
