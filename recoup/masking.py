@@ -25,7 +25,8 @@ MIN_ENCODED_CHARS = 18  # 13 digits in base64
 _FROM_URLSAFE, _TO_URLSAFE = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){13,}")
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
-_EXPONENT = re.compile(r"[eE](?<=\d[eE])\+?1[2-8]\s*[,}\]]")
+# The exponent of a number such as 4.242e15, looked for by its own first digit: that is rarer than an "e".
+_EXPONENT = re.compile(r"1[2-8](?:(?<=\d[eE]1.)|(?<=\d[eE]\+1.))\s*[,}\]]")
 
 Replacement = tuple[int, int, str]
 
@@ -101,8 +102,11 @@ def _views(text: str) -> Iterator[SeenText]:
 def _found(view: SeenText, depth: int) -> Iterator[Replacement]:
     for index in view.card_digits(KEPT_DIGITS):
         yield *view.origin(index), "*"
+    known: dict[str, tuple[int, str] | None] = {}  # a payload names the same ids again and again
     for start, run in _encoded_runs(view.text):
-        masked = _masked_run(run, depth)
+        if run not in known:
+            known[run] = _masked_run(run, depth)
+        masked = known[run]
         if masked is not None:
             offset, replacement = masked
             yield view.origin(start + offset)[0], view.origin(start + len(run) - 1)[1], replacement
@@ -152,11 +156,10 @@ def _masked_run(run: str, depth: int) -> tuple[int, str] | None:
 
 def _charset(raw: bytes) -> str | None:
     """How to read decoded bytes as text; None for what is neither text nor has digits enough, such as an opaque id."""
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "latin-1" if len(raw.translate(None, _NOT_DIGITS)) >= MIN_DIGITS else None
-    return "utf-8"
+    # Not by an exception: most runs are opaque ids, and raising one for each took longer than all else here.
+    if len(raw.decode("utf-8", "ignore").encode()) == len(raw):
+        return "utf-8"
+    return "latin-1" if len(raw.translate(None, _NOT_DIGITS)) >= MIN_DIGITS else None
 
 
 def _replaced(text: str, replacements: list[Replacement]) -> str:

@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("=3", re.compile(_ESCAPE + _PERCENT + _QUOTED)),
 )
 _MARK = re.compile(r"[\\%&=\u2469-\u2473\u247d-\u2487\u2491-\u249b\u24eb-\u24f4\u3251-\u325f\u32b1-\u32bf]")  # begins every escape
+_ASCII_MARKS = "\\%&="
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v"}
 
 # Formatting that a person does not see between two digits; any other tag ends a number.
@@ -69,6 +70,7 @@ class _Kinds(dict[int, str]):
 
 
 _KINDS = _Kinds()
+_ASCII_KINDS = "".join(_KINDS[code] for code in range(128)).encode("ascii") + bytes(128)
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,9 @@ class SeenText:
 
 def _long_runs(text: str) -> Iterator[tuple[str, int]]:
     """Runs of digits and separators with at least as many digits as the shortest card number, and where they start."""
-    # Python translates ASCII at once and anything else character by character, so the few others are taken out first.
+    # Python translates bytes at once and anything else character by character, so the few others are taken out first.
     kinds = text if text.isascii() else _NOT_ASCII.sub(lambda match: match.group().translate(_KINDS), text)
-    for run in _RUN.finditer(kinds.translate(_KINDS)):
+    for run in _RUN.finditer(kinds.encode("ascii").translate(_ASCII_KINDS).decode("ascii")):
         yield run.group(), run.start()
 
 
@@ -145,6 +147,8 @@ def _windows(kinds: str) -> Iterator[tuple[int, int]]:
 
 def decoded(view: SeenText, escapes: re.Pattern[str]) -> SeenText | None:
     """One layer of these escapes less; None where there is none."""
+    if view.text.isascii() and not any(mark in view.text for mark in _ASCII_MARKS):
+        return None
     parts: list[str] = []
     pieces: list[Piece] = []
     seen = done = 0

@@ -32,7 +32,7 @@ WAKE_CASES = (
     "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args)"
     " SELECT 'decide', 'decide', 'decide:' || id, jsonb_build_object('row_id', id) FROM cases"
 )
-OTHERS = ("langgraph", "queue", "frame")
+OTHERS = ("langgraph", "queue")
 FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "DEALLOCATE")
 
 
@@ -77,14 +77,19 @@ async def _cpu_ms(worker: Process, work: Callable[[], Awaitable[None]]) -> float
 
 async def decide_all(urls: Urls, db: Database) -> None:
     """Has every case decided as if it had never been."""
+    # In a thread: it waits for the worker's locks, and the worker may be waiting for this loop.
+    await asyncio.to_thread(_forget_and_wake, urls)
+    await until_no_jobs(db)
+    await until_quiet(db)
+
+
+def _forget_and_wake(urls: Urls) -> None:
     with connected(urls.owner) as owner:
         owner.execute(FORGET)
         with owner.transaction():
             owner.execute(WANT)
             owner.execute(WAKE_CASES)
         owner.execute(NUDGE, ("decide",))
-    await until_no_jobs(db)
-    await until_quiet(db)
 
 
 async def wake_only(db: Database) -> None:

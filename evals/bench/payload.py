@@ -16,7 +16,7 @@ def stripe_failure() -> tuple[str, int]:
 
 def filled(template: str, event: int, subject: int) -> str:
     """The event number ``event`` about customer and invoice number ``subject``."""
-    return template.replace(EVENT_MARK, f"{event:016d}").replace(SUBJECT_MARK, f"{subject:010d}")
+    return template.replace(EVENT_MARK, f"1Pgc{event:08x}B7WZ01zgkWu9").replace(SUBJECT_MARK, f"QXg1{subject:08x}vcGm")
 
 
 def _event(at: int) -> Json:
