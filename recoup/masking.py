@@ -138,6 +138,8 @@ def _masked_run(run: str, depth: int) -> tuple[int, str] | None:
     # A path or a prefix may be glued to it: "/" and letters are in the alphabet too.
     for offset in range(4):
         part = plain_body[offset:]
+        if len(part) % 4 == 1:
+            continue  # no bytes have such an encoding
         try:
             inner_bytes = binascii.a2b_base64(part + "=" * (-len(part) % 4), strict_mode=True)
         except binascii.Error:

@@ -70,6 +70,8 @@ class _Kinds(dict[int, str]):
 
 
 _KINDS = _Kinds()
+_ALL_DIGITS_0 = bytes(ord("0") if chr(code) in "0123456789" else code for code in range(256))
+_SHORTEST = b"0" * MIN_DIGITS
 _ASCII_KINDS = "".join(_KINDS[code] for code in range(128)).encode("ascii") + bytes(128)
 
 
@@ -128,7 +130,10 @@ def _long_runs(text: str) -> Iterator[tuple[str, int]]:
     """Runs of digits and separators with at least as many digits as the shortest card number, and where they start."""
     # Python translates bytes at once and anything else character by character, so the few others are taken out first.
     kinds = text if text.isascii() else _NOT_ASCII.sub(lambda match: match.group().translate(_KINDS), text)
-    for run in _RUN.finditer(kinds.encode("ascii").translate(_ASCII_KINDS).decode("ascii")):
+    seen = kinds.encode("ascii").translate(_ASCII_KINDS)
+    if _SHORTEST not in seen.translate(_ALL_DIGITS_0, b" "):
+        return
+    for run in _RUN.finditer(seen.decode("ascii")):
         yield run.group(), run.start()
 
 
