@@ -116,9 +116,7 @@ def _encoded_runs(text: str) -> Iterator[tuple[int, str]]:
     """What may be base64 or hexadecimal, and where it starts. Base64 of digits has capitals, so words in lower case are none."""
     at = 0
     words = text.encode("ascii", "replace").translate(_WORDS)  # of the same length: "?" stands for what is not ASCII
-    for word in words.decode("ascii").split():
-        if len(word) < MIN_ENCODED_CHARS:
-            continue
+    for word in [word for word in words.decode("ascii").split() if len(word) >= MIN_ENCODED_CHARS]:
         start = text.index(word, at)
         at = start + len(word)
         if word.lower() != word or _HEX.fullmatch(word):
