@@ -1,1 +1,1 @@
-""""""
+"""Judgement: each agent proposes and checks, purely; none stores or speaks."""

@@ -1,1 +1,1 @@
-""""""
+"""The doors: webhooks, the HTTP API, the command line, and the worker's jobs."""

@@ -1,1 +1,1 @@
-""""""
+"""What we know: the rows in PostgreSQL, one module a table or a family of them."""

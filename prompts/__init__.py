@@ -1,1 +1,1 @@
-""""""
+"""Words: one file a text, rendered strictly from typed slots."""

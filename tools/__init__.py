@@ -1,1 +1,1 @@
-""""""
+"""Hands: the platforms, the mail and the sandbox, over the wire."""

@@ -1,1 +1,1 @@
-""""""
+"""The command ``recoup``, one file a subcommand."""

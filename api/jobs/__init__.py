@@ -1,1 +1,1 @@
-""""""
+"""What a worker does, one use case a file."""

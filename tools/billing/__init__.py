@@ -1,1 +1,1 @@
-""""""
+"""Billing platforms: what their webhooks say, and the adapters that read and act."""

@@ -1,1 +1,1 @@
-""""""
+"""Ways for a message to leave."""
