@@ -1,4 +1,4 @@
-"""What every messenger must do, shown for the Maildir and for SMTP against a mail server that can also misbehave."""
+"""The Maildir, and SMTP against a mail server that can also misbehave, under the contract of messengers; and what is their own."""
 
 import asyncio
 import email
@@ -13,9 +13,10 @@ from typing import cast
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from recoup.errors import Defect, MessagingUnavailable, Misconfigured, OutcomeUnknown
+from recoup.errors import MessagingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.ids import new_id
-from recoup.ports import Absent, Found, Indeterminate, Messenger, OutgoingMessage
+from recoup.ports import Absent, Found, Indeterminate, OutgoingMessage
+from tests.contract.messenger import Delivered, MessengerBench, MessengerContract
 from tools.messaging.maildir import MaildirMessenger
 from tools.messaging.smtp import SmtpMessenger
 
@@ -75,27 +76,38 @@ async def serving(handler: MailServer) -> AsyncGenerator[str]:
         yield f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A messenger and a way to see what the other side holds."""
-
-    messenger: Messenger
-    ledger: Callable[[], list[EmailMessage]]
-
-
 def parsed(texts: list[bytes]) -> list[EmailMessage]:
     return [email.message_from_bytes(text, policy=email.policy.default) for text in texts]
 
 
-@pytest.fixture(params=["maildir", "smtp"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Bench]:
-    if request.param == "maildir":
-        root = tmp_path / "mail"
-        yield Bench(MaildirMessenger(root, SENDER), lambda: parsed([file.read_bytes() for file in sorted(root.glob("new/*"))]))
-        return
-    server = MailServer()
-    async with serving(server) as url:
-        yield Bench(SmtpMessenger(url, SENDER), lambda: parsed(server.accepted))
+def as_delivered(texts: list[bytes]) -> list[Delivered]:
+    return [Delivered(mail["Message-ID"], mail["To"], mail["Subject"], mail.get_content().replace("\r\n", "\n")) for mail in parsed(texts)]
+
+
+class TestMaildir(MessengerContract):
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> MessengerBench:
+        root, taken = tmp_path / "mail", tmp_path / "taken"
+        taken.write_text("a file where the folder should be")
+        return MessengerBench(
+            messenger=MaildirMessenger(root, SENDER),
+            away=MaildirMessenger(taken, SENDER),
+            lossy=None,
+            ledger=lambda: as_delivered([file.read_bytes() for file in sorted(root.glob("new/*"))]),
+        )
+
+
+class TestSmtp(MessengerContract):
+    @pytest.fixture
+    async def bench(self, unused_tcp_port: int) -> AsyncGenerator[MessengerBench]:
+        server, forgetful = MailServer(), MailServer("drop after DATA")
+        async with serving(server) as url, serving(forgetful) as lossy:
+            yield MessengerBench(
+                messenger=SmtpMessenger(url, SENDER),
+                away=SmtpMessenger(f"smtp://127.0.0.1:{unused_tcp_port}", SENDER),
+                lossy=SmtpMessenger(lossy, SENDER),
+                ledger=lambda: as_delivered([*server.accepted, *forgetful.accepted]),
+            )
 
 
 def files_in(folder: Path) -> list[str]:
@@ -107,56 +119,34 @@ def a_message(action_id: str | None = None, **changes: str) -> OutgoingMessage:
     return OutgoingMessage.model_validate({"action_id": action_id or new_id("action"), "channel": "email", "locale": "en"} | given)
 
 
-async def test_a_message_arrives_whole_and_is_named_after_its_action(bench: Bench) -> None:
-    message = a_message()
-    result = await bench.messenger.send(message)
-    assert (result.state, result.vendor_ref) == ("done", message.action_id)
-    [mail] = bench.ledger()
+@asynccontextmanager
+async def smtp() -> AsyncGenerator[tuple[SmtpMessenger, MailServer]]:
+    server = MailServer()
+    async with serving(server) as url:
+        yield SmtpMessenger(url, SENDER), server
+
+
+async def test_a_mail_says_from_whom_it_is_that_a_program_wrote_it_and_when() -> None:
+    async with smtp() as (messenger, server):
+        message = a_message()
+        assert (await messenger.send(message)).vendor_ref == message.action_id
+    [mail] = parsed(server.accepted)
     assert mail["Message-ID"] == f"<{message.action_id}@recoup.shop.example>"
-    assert (mail["From"], mail["To"], mail["Subject"]) == (SENDER, "ada@customer.example", "Your payment")
-    assert mail["Auto-Submitted"] == "auto-generated"
+    assert (mail["From"], mail["Subject"], mail["Auto-Submitted"]) == (SENDER, "Your payment", "auto-generated")
     assert mail["Date"].datetime is not None
-    assert mail.get_content().replace("\r\n", "\n") == message.body
 
 
-async def test_a_header_cannot_be_injected_through_the_subject(bench: Bench) -> None:
-    await bench.messenger.send(a_message(subject="Hello\r\nBcc: all@customer.example\r\n\r\nboo"))
-    [mail] = bench.ledger()
-    assert mail["Bcc"] is None
-    assert mail["Subject"].startswith("Hello")
+@pytest.mark.parametrize("address", ["ada@", "@b.example", "ädä@b.example"])
+async def test_half_an_address_is_none(address: str) -> None:
+    async with smtp() as (messenger, server):
+        assert (await messenger.send(a_message(to=address))).state == "refused"
+    assert server.accepted == []
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "a@b.example\r\nBcc: c@d.example",
-        "a@b.example, c@d.example",
-        "no address",
-        "ada@",
-        "@b.example",
-        "ädä@b.example",
-        "Ada <a@b.example>",
-    ],
-)
-async def test_what_is_not_one_plain_address_is_refused_and_not_repeated(bench: Bench, address: str) -> None:
-    result = await bench.messenger.send(a_message(to=address))
-    assert result.state == "refused"
-    assert address not in result.detail
-    assert bench.ledger() == []
-
-
-async def test_an_international_domain_is_written_to_in_its_ascii_form(bench: Bench) -> None:
-    await bench.messenger.send(a_message(to="ada@bücher.example"))
-    assert bench.ledger()[0]["To"] == "ada@xn--bcher-kva.example"
-
-
-async def test_an_id_that_is_a_path_is_a_defect(bench: Bench) -> None:
-    with pytest.raises(Defect):
-        await bench.messenger.send(a_message("../../etc/passwd"))
-
-
-async def test_it_sends_on_email_only(bench: Bench) -> None:
-    assert bench.messenger.channels == {"email"}
+async def test_an_international_domain_is_written_to_in_its_ascii_form() -> None:
+    async with smtp() as (messenger, server):
+        await messenger.send(a_message(to="ada@bücher.example"))
+    assert parsed(server.accepted)[0]["To"] == "ada@xn--bcher-kva.example"
 
 
 async def test_the_maildir_takes_an_action_once(tmp_path: Path) -> None:
@@ -175,12 +165,6 @@ async def test_the_maildir_tells_what_was_delivered_even_after_a_reader_moved_it
     assert isinstance(await messenger.find(message.action_id), Found)
     await messenger.send(message)
     assert files_in(tmp_path / "new") == []
-
-
-async def test_a_folder_that_cannot_be_written_is_surely_not_sent(tmp_path: Path) -> None:
-    (tmp_path / "mail").write_text("a file where the folder should be")
-    with pytest.raises(MessagingUnavailable):
-        await MaildirMessenger(tmp_path / "mail", SENDER).send(a_message())
 
 
 @pytest.mark.parametrize("behaviour", ["put recipient off", "drop at RCPT", "drop at DATA", "put text off"])
@@ -212,11 +196,6 @@ async def test_an_answer_lost_after_the_text_is_unknown_and_cannot_be_looked_up(
     assert isinstance(lookup, Indeterminate)
     assert message.action_id in lookup.why
     assert "@" not in lookup.why  # it is kept in rows that hold no addresses
-
-
-async def test_no_server_at_all_is_surely_not_sent(unused_tcp_port: int) -> None:
-    with pytest.raises(MessagingUnavailable):
-        await SmtpMessenger(f"smtp://127.0.0.1:{unused_tcp_port}", SENDER).send(a_message())
 
 
 @pytest.mark.parametrize("url", ["http://mail.example", "smtp://", "mail.example:25"])
