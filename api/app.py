@@ -1,10 +1,10 @@
 """The HTTP application: routers put together over one set of services."""
 
 from fastapi import FastAPI
-from graph.bootstrap import Services
 
 from api import health, problems, webhooks
 from api.routes import actions, approvals, audit, cases, control, decisions, events, keys, messages, policy, tasks, timers
+from graph.bootstrap import Services
 
 API_PREFIX = "/api/v1"
 RESOURCES = (cases, decisions, approvals, actions, messages, timers, tasks, events, audit, policy, keys, control)
@@ -19,6 +19,7 @@ def create_app(services: Services) -> FastAPI:
         openapi_url=f"{API_PREFIX}/openapi.json",
         docs_url=f"{API_PREFIX}/docs",
         redoc_url=None,
+        responses=problems.RESPONSES,
     )
     app.state.services = services
     app.state.backlog = webhooks.Backlog()

@@ -16,8 +16,7 @@ bearer = HTTPBearer(auto_error=False, description="An API key: `recoup keys crea
 # A coroutine, though it awaits nothing: FastAPI sends plain functions through a thread pool.
 async def get_services(request: Request) -> Services:
     """What the application was created with."""
-    services = request.app.state.services
-    assert isinstance(services, Services)
+    services: Services = request.app.state.services
     return services
 
 

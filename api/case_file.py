@@ -1,17 +1,17 @@
 """Everything about one case on one page: for the API, and for ``recoup cases show``."""
 
+from pydantic import BaseModel
+
+from api.explain import explain_decision
 from graph.bootstrap import Services
+from memory import approvals, cases, decisions, messages, outbox, tasks, timers
 from memory.approvals import ApprovalRow
 from memory.cases import CaseRow
 from memory.decisions import DecisionRow
 from memory.messages import MessageRow
-from memory.timers import TimerRow
-from pydantic import BaseModel
-
-from api.explain import explain_decision
-from memory import approvals, cases, decisions, messages, outbox, tasks, timers
 from memory.outbox import ActionRow
 from memory.tasks import TaskRow
+from memory.timers import TimerRow
 from recoup.facts import CaseFacts
 
 MOST_ROWS = 200

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from recoup.errors import (
@@ -26,6 +27,21 @@ logger = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+
+
+class Problem(BaseModel):
+    """A problem document of RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+# For the description of every address: whatever is no success is a problem document.
+RESPONSES: dict[int | str, dict[str, object]] = {
+    "default": {"description": "A problem document", "content": {PROBLEM_TYPE: {"schema": Problem.model_json_schema()}}}
+}
 
 
 class Unauthorized(Refused):
@@ -72,8 +88,9 @@ def install(app: FastAPI) -> None:
 
 def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None, slug: str | None = None) -> JSONResponse:
     """One problem document."""
-    body = {"type": f"urn:recoup:problem:{slug or status.name.lower().replace('_', '-')}", "title": status.phrase, "status": status.value}
-    return JSONResponse({**body, "detail": detail}, status.value, headers, PROBLEM_TYPE)
+    kind = f"urn:recoup:problem:{slug or status.name.lower().replace('_', '-')}"
+    body = Problem(type=kind, title=status.phrase, status=status.value, detail=detail)
+    return JSONResponse(body.model_dump(), status.value, headers, PROBLEM_TYPE)
 
 
 async def _recoup_error(request: Request, error: Exception) -> JSONResponse:

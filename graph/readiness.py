@@ -1,9 +1,8 @@
 """Whether this process can work: for ``/readyz`` and ``recoup doctor``."""
 
-from memory.checkpoints import pending_mismatches
-
 from graph.bootstrap import Services
 from memory import decisions
+from memory.checkpoints import pending_mismatches
 from memory.migrate import pending_migrations
 from recoup.errors import RecoupError
 from recoup.record import Record

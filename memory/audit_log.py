@@ -1,11 +1,14 @@
 """Reading the audit log: pages of entries, and the verification of its hash chains."""
 
+import re
 from datetime import datetime
 
 from memory.database import Read
+from recoup.errors import Malformed
 from recoup.record import Record
 
 MOST_PROBLEMS = 100
+POSITION = re.compile(r"[0-9]{1,18}")
 
 
 class EntryRow(Record):
@@ -34,8 +37,10 @@ class Verification(Record):
 async def page(
     session: Read, *, chain: str | None = None, subject: str | None = None, after: str | None = None, limit: int = 50
 ) -> list[EntryRow]:
-    """Entries by chain and position; ``after`` is the id of the last one seen."""
+    """Entries by chain and position; ``after`` is the id of the last one seen. Raises Malformed where it is no such id."""
     after_chain, _, after_n = (after or "/0").rpartition("/")
+    if POSITION.fullmatch(after_n) is None:
+        raise Malformed(f"{after!r} is no place in the audit log; take next_cursor of the page before")
     return await session.all(
         EntryRow,
         """

@@ -10,13 +10,15 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory import audit
 from memory.nudge import Nudge
-from recoup.errors import DatabaseUnavailable
+from recoup.errors import DatabaseUnavailable, Malformed
 from recoup.record import Record
 
 RowT = TypeVar("RowT", bound=Record)
 Params = Mapping[str, Any] | Sequence[Any] | None
 
 POOL_WAIT_SECONDS = 5.0
+# The driver's own refusal, and the server's: character not in repertoire, untranslatable character.
+UNSTORABLE = frozenset({None, "22021", "22P05"})
 
 
 class Read:
@@ -132,7 +134,7 @@ class Database:
 
 
 class _translated:  # noqa: N801 - reads as a phrase: with _translated()
-    """Turns the driver's words for "the server is away" into DatabaseUnavailable."""
+    """Turns the driver's words for "the server is away" into DatabaseUnavailable, and for "no such text" into Malformed."""
 
     def __enter__(self) -> None:
         return None
@@ -142,3 +144,5 @@ class _translated:  # noqa: N801 - reads as a phrase: with _translated()
             raise DatabaseUnavailable("PostgreSQL does not answer; start it, or check RECOUP_DATABASE_URL") from error
         if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
             raise DatabaseUnavailable("the connection to PostgreSQL was lost; it is tried again") from error
+        if isinstance(error, UnicodeEncodeError) or (isinstance(error, psycopg.DataError) and error.sqlstate in UNSTORABLE):
+            raise Malformed("a text holds what cannot be stored: a NUL character, or half of a surrogate pair") from error

@@ -11,6 +11,7 @@ from recoup.ids import new_id
 from recoup.record import Record
 
 TaskKind = Literal["task", "ticket", "incident", "note"]
+TaskState = Literal["open", "done"]
 
 
 class TaskRow(Record):
@@ -23,7 +24,7 @@ class TaskRow(Record):
     queue: str
     title: str
     body: str
-    state: Literal["open", "done"]
+    state: TaskState
     created_at: datetime
     done_at: datetime | None
     done_by: str | None

@@ -10,6 +10,7 @@ from recoup.ids import new_id
 from recoup.record import Record
 
 TimerKind = Literal["decide", "expire_approval", "end_case", "end_grace", "execute"]
+TimerState = Literal["pending", "fired", "cancelled"]
 
 
 class FiredTimer(Record):
@@ -34,7 +35,7 @@ class TimerRow(Record):
     action_id: str | None
     kind: TimerKind
     due_at: datetime
-    state: Literal["pending", "fired", "cancelled"]
+    state: TimerState
     reason: str
     created_at: datetime
     fired_at: datetime | None

@@ -81,15 +81,9 @@ def release(case_id: str, reason: str) -> None:
 def decide(case_id: str) -> None:
     """Ask for a new decision now, also where deciding had failed for good."""
     from api.cli.session import person_here, with_services
-    from graph.bootstrap import Services
-    from memory import cases
+    from api.jobs.absorb import decide_again
 
-    async def ask(services: Services) -> None:
-        async with services.db.write() as tx:
-            await cases.get(tx, case_id)
-            await cases.want_decision(tx, case_id, f"asked for by {person_here().name}")
-
-    with_services(ask)
+    with_services(lambda services: decide_again(services, person_here(), case_id))
     click.echo(f"A new decision of {case_id} is wanted; a worker makes it.")
 
 

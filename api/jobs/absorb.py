@@ -80,6 +80,13 @@ async def release_case(services: Services, person: Person, case_id: str, reason:
             await absorb_fact(tx, case_id, Fact(kind=FactKind.HOLD_RELEASED, hold=hold), now, actor=person.name, why=reason)
 
 
+async def decide_again(services: Services, person: Person, case_id: str) -> None:
+    """A person wants a new decision, also where deciding had failed for good; raises NotFound."""
+    async with services.db.write() as tx:
+        await _locked(tx, case_id)
+        await cases.want_decision(tx, case_id, f"asked for by {person.name}")
+
+
 async def _locked(tx: Write, case_id: str) -> CaseRow:
     case = await cases.get(tx, case_id)
     await invoices.lock_account(tx, case.account_id)

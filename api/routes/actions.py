@@ -7,7 +7,8 @@ from api.auth import Operator, Reader, ServicesDep
 from api.jobs.outcome import resolve_unknown
 from api.paging import Cursor, Limit, Page, page_of
 from memory import outbox
-from memory.outbox import ActionRow
+from memory.outbox import ActionRow, ActionState
+from recoup.actions import ActionName
 
 router = APIRouter(prefix="/actions", tags=["actions"])
 
@@ -23,8 +24,8 @@ async def list_actions(
     services: ServicesDep,
     _: Reader,
     case_id: str | None = None,
-    state: str | None = None,
-    name: str | None = None,
+    state: ActionState | None = None,
+    name: ActionName | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[ActionRow]:

@@ -1,12 +1,12 @@
 """Approvals: what waits for a person, exactly as it is shown, and the person's answer."""
 
 from fastapi import APIRouter
-from memory.approvals import ApprovalRow
 
 from api.answers import ApprovalAnswer, answer_approval
 from api.auth import Approver, Reader, ServicesDep
 from api.paging import Cursor, Limit, Page, page_of
 from memory import approvals
+from memory.approvals import ApprovalRow, ApprovalStatus
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/approvals", tags=["approvals"])
 async def list_approvals(
     services: ServicesDep,
     _: Reader,
-    status: str | None = None,
+    status: ApprovalStatus | None = None,
     case_id: str | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from api.answers import override_rule
 from api.auth import Approver, Operator, Reader, ServicesDep
 from api.case_file import CaseFile, read_case_file
-from api.jobs.absorb import hold_case, release_case
+from api.jobs import absorb
 from api.paging import Cursor, Limit, Page, page_of
 from memory import audit_log, cases
 from memory.audit_log import EntryRow
@@ -64,14 +64,14 @@ async def get_timeline(services: ServicesDep, _: Reader, case_id: str, cursor: C
 @router.post("/{case_id}/hold")
 async def hold(services: ServicesDep, person: Operator, case_id: str, why: Why) -> CaseRow:
     """Stops all dunning of the case until it is released."""
-    await hold_case(services, person, case_id, Hold.PERSON, why.reason)
+    await absorb.hold_case(services, person, case_id, Hold.PERSON, why.reason)
     return await _case(services, case_id)
 
 
 @router.post("/{case_id}/release")
 async def release(services: ServicesDep, person: Operator, case_id: str, why: Why) -> CaseRow:
     """Lifts every hold; a new decision starts."""
-    await release_case(services, person, case_id, why.reason)
+    await absorb.release_case(services, person, case_id, why.reason)
     return await _case(services, case_id)
 
 
@@ -85,8 +85,7 @@ async def override(services: ServicesDep, person: Approver, case_id: str, wanted
 @router.post("/{case_id}/decide", status_code=202)
 async def decide_again(services: ServicesDep, person: Operator, case_id: str) -> CaseRow:
     """Asks for a new decision now, also where deciding had failed for good."""
-    async with services.db.write() as tx:
-        await cases.want_decision(tx, case_id, f"asked for by {person.name}")
+    await absorb.decide_again(services, person, case_id)
     return await _case(services, case_id)
 
 

@@ -1,11 +1,11 @@
 """Decisions: what was known, proposed and answered, immutable."""
 
 from fastapi import APIRouter
-from memory.decisions import DecisionRow
 
 from api.auth import Reader, ServicesDep
 from api.paging import Cursor, Limit, Page, page_of
 from memory import decisions
+from memory.decisions import DecisionRow, DecisionState
 
 router = APIRouter(prefix="/decisions", tags=["decisions"])
 
@@ -15,7 +15,7 @@ async def list_decisions(
     services: ServicesDep,
     _: Reader,
     case_id: str | None = None,
-    state: str | None = None,
+    state: DecisionState | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DecisionRow]:

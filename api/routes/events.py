@@ -1,11 +1,11 @@
 """Events: every webhook that was accepted, and how it ended."""
 
 from fastapi import APIRouter
-from memory.inbox import EventRow
 
 from api.auth import Operator, Reader, ServicesDep
 from api.paging import Cursor, Limit, Page, page_of
 from memory import inbox
+from memory.inbox import EventRow, EventStatus
 
 router = APIRouter(prefix="/events", tags=["events"])
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/events", tags=["events"])
 async def list_events(
     services: ServicesDep,
     _: Reader,
-    status: str | None = None,
+    status: EventStatus | None = None,
     connection: str | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,

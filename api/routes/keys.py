@@ -1,12 +1,12 @@
 """API keys of named people. A key is shown once, when it is made."""
 
 from fastapi import APIRouter
-from memory.keys import KeyRow
 from pydantic import BaseModel, Field
 
 from api.auth import Admin, ServicesDep
 from api.paging import Page
 from memory import keys
+from memory.keys import KeyRow
 from recoup.people import Role
 
 router = APIRouter(prefix="/keys", tags=["keys"])

@@ -1,11 +1,11 @@
 """Messages to customers: which step, to which account, and the text as it was sent."""
 
 from fastapi import APIRouter
-from memory.messages import MessageRow, MessageText
 
 from api.auth import Reader, ServicesDep
 from api.paging import Cursor, Limit, Page, page_of
 from memory import messages
+from memory.messages import MessageRow, MessageText
 
 router = APIRouter(prefix="/messages", tags=["messages"])
 

@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from memory.policies import PolicyRow
 from pydantic import BaseModel, Field
 
 from api.auth import Admin, Reader, ServicesDep
 from api.paging import Page
 from api.policy_change import set_policy
 from memory import policies
+from memory.policies import PolicyRow
 
 router = APIRouter(prefix="/policy", tags=["policy"])
 

@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from api.auth import Operator, Reader, ServicesDep
 from api.paging import Cursor, Limit, Page, page_of
 from memory import tasks
-from memory.tasks import TaskRow
+from memory.tasks import TaskRow, TaskState
+from recoup.actions import Queue
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -14,8 +15,8 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 async def list_tasks(
     services: ServicesDep,
     _: Reader,
-    queue: str | None = None,
-    state: str | None = None,
+    queue: Queue | None = None,
+    state: TaskState | None = None,
     case_id: str | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,

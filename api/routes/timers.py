@@ -1,11 +1,11 @@
 """Timers: what will wake which case, and when."""
 
 from fastapi import APIRouter
-from memory.timers import TimerRow
 
 from api.auth import Reader, ServicesDep
 from api.paging import Cursor, Limit, Page, page_of
 from memory import timers
+from memory.timers import TimerRow, TimerState
 
 router = APIRouter(prefix="/timers", tags=["timers"])
 
@@ -15,7 +15,7 @@ async def list_timers(
     services: ServicesDep,
     _: Reader,
     case_id: str | None = None,
-    state: str | None = None,
+    state: TimerState | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[TimerRow]:
