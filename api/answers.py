@@ -12,6 +12,7 @@ from recoup.actions import check_action
 from recoup.approval import ActionRequest, ApprovalRequest, Approve, Edit, EditedAction, HumanDecision, Reject, ReviewConfig
 from recoup.errors import Forbidden, Malformed
 from recoup.house_rules import CONTACT_HOURS
+from recoup.masking import redact_text
 from recoup.people import Permission, Person
 from recoup.rule_book import Strength, rule_book
 
@@ -31,6 +32,7 @@ async def answer_approval(
     Raises NotFound, Conflict (decided, void, or shown differently), Expired, Forbidden, or Malformed.
     """
     person.must_have(Permission.APPROVE)
+    note = note and redact_text(note)
     now = await services.clock.now()
     _, policy = await services.policies.current()
     async with services.db.write() as tx:
@@ -66,7 +68,7 @@ async def override_rule(services: Services, person: Person, case_id: str, rule: 
         case = await cases.get(tx, case_id)
         await invoices.lock_account(tx, case.account_id)
         await cases.lock(tx, case_id)
-        await deciding.override(tx, case_id, rule, reason=reason.strip(), person=person.name, at=now)
+        await deciding.override(tx, case_id, rule, reason=redact_text(reason.strip()), person=person.name, at=now)
         if rule == CONTACT_HOURS:
             await postponing.let_go(tx, case_id, now, actor=person.name)
         await cases.want_decision(tx, case_id, "rule_overridden")

@@ -9,6 +9,7 @@ from memory.database import Database, Read
 from memory.decisions import DecisionRow
 from memory.policies import PolicyRow
 from recoup.clock import Clock
+from recoup.masking import redact_text
 from recoup.people import Permission, Person
 from recoup.policy_changes import Judged
 
@@ -34,7 +35,7 @@ async def set_policy(services: Stored, person: Person, text: str, note: str) -> 
     person.must_have(Permission.ADMINISTER)
     now = await services.clock.now()
     async with services.db.write() as tx:
-        return await policies.save(tx, text, by=person.name, note=note, at=now)
+        return await policies.save(tx, text, by=person.name, note=redact_text(note), at=now)
 
 
 async def judged_decisions(session: Read, limit: int) -> AsyncIterator[Judged]:

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from memory import audit
 from memory.database import Read, Write
-from recoup.errors import Conflict, NotFound
+from recoup.errors import Conflict, Malformed, NotFound
 from recoup.ids import new_id
+from recoup.masking import mask_cards
 from recoup.people import Person, Role
 from recoup.record import Record
 
@@ -28,7 +29,9 @@ class KeyRow(Record):
 
 
 async def create(tx: Write, *, person: str, role: Role, by: str, at: datetime) -> tuple[str, KeyRow]:
-    """A fresh key of 256 random bits, shown this once, and its row."""
+    """A fresh key of 256 random bits, shown this once, and its row. Raises Malformed for a name that holds what may not be kept."""
+    if mask_cards(person) != person:
+        raise Malformed("a person is named in the audit log for good: give a name, not a number of a card")
     key = PREFIX + secrets.token_urlsafe(KEY_BYTES)
     row = KeyRow(id=new_id("key"), person=person, role=role, created_at=at, created_by=by, revoked_at=None)
     await _insert(tx, key, row)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from recoup.actions import Action, check_action
 from recoup.digest import digest
 from recoup.errors import Malformed
+from recoup.masking import redact_text
 from recoup.proposal import Proposed
 from recoup.record import Record
 
@@ -67,7 +68,7 @@ class Reject(Record):
     """Do not do it, and why."""
 
     type: Literal["reject"] = "reject"
-    message: Annotated[str, Field(max_length=2000)] = ""
+    message: Annotated[str, Field(max_length=2000), AfterValidator(redact_text)] = ""
 
 
 HumanDecision = Annotated[Approve | Edit | Reject, Field(discriminator="type")]

@@ -15,6 +15,7 @@ from recoup.case import CaseStatus, Fact, FactKind, Hold, Transition, next_state
 from recoup.debt import debt_of
 from recoup.errors import Busy, Conflict
 from recoup.events import EventKind, Reading
+from recoup.masking import redact_text
 from recoup.people import Person
 from recoup.policy import Policy
 from recoup.record import Record
@@ -67,7 +68,7 @@ async def hold_case(services: Services, person: Person, case_id: str, hold: Hold
     now = await services.clock.now()
     async with services.db.write() as tx:
         _must_be_open(await _locked(tx, case_id))
-        await absorb_fact(tx, case_id, Fact(kind=FactKind.HOLD_PLACED, hold=hold), now, actor=person.name, why=reason)
+        await absorb_fact(tx, case_id, Fact(kind=FactKind.HOLD_PLACED, hold=hold), now, actor=person.name, why=redact_text(reason))
 
 
 async def release_case(services: Services, person: Person, case_id: str, reason: str) -> None:
@@ -77,7 +78,7 @@ async def release_case(services: Services, person: Person, case_id: str, reason:
         case = await _locked(tx, case_id)
         _must_be_open(case)
         for hold in case.holds:
-            await absorb_fact(tx, case_id, Fact(kind=FactKind.HOLD_RELEASED, hold=hold), now, actor=person.name, why=reason)
+            await absorb_fact(tx, case_id, Fact(kind=FactKind.HOLD_RELEASED, hold=hold), now, actor=person.name, why=redact_text(reason))
 
 
 async def decide_again(services: Services, person: Person, case_id: str) -> None:
