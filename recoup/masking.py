@@ -22,7 +22,7 @@ MAX_DEPTH = 4  # encodings inside encodings
 _NOT_DIGITS = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isdigit())
 _WORDS = bytes(code if chr(code).isascii() and (chr(code).isalnum() or chr(code) in "+/_-") else ord(" ") for code in range(256))
 MIN_ENCODED_CHARS = 18  # 13 digits in base64
-_FROM_URLSAFE, _TO_URLSAFE = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
+_PADDING = ("", "===", "==", "=")  # by the length, counted in fours
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){13,}")
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 # The exponent of a number such as 4.242e15, looked for by its own first digit: that is rarer than an "e".
@@ -132,14 +132,14 @@ def _masked_run(run: str, depth: int) -> tuple[int, str] | None:
             return 0, masked.encode("latin-1").hex()
     body = run.rstrip("=")
     urlsafe = "-" in run or "_" in run
-    plain_body = body.translate(_FROM_URLSAFE) if urlsafe else body
+    plain_body = body.replace("-", "+").replace("_", "/")
     # A path or a prefix may be glued to it: "/" and letters are in the alphabet too.
     for offset in range(4):
         part = plain_body[offset:]
         if len(part) % 4 == 1:
             continue  # no bytes have such an encoding
         try:
-            inner_bytes = binascii.a2b_base64(part + "=" * (-len(part) % 4), strict_mode=True)
+            inner_bytes = binascii.a2b_base64(part + _PADDING[len(part) % 4], strict_mode=True)
         except binascii.Error:
             continue
         charset = _charset(inner_bytes)
@@ -150,7 +150,7 @@ def _masked_run(run: str, depth: int) -> tuple[int, str] | None:
         if masked != inner:
             encoded = binascii.b2a_base64(masked.encode(charset), newline=False).decode("ascii")
             encoded = encoded if run.endswith("=") else encoded.rstrip("=")
-            return offset, encoded.translate(_TO_URLSAFE) if urlsafe else encoded
+            return offset, encoded.replace("+", "-").replace("/", "_") if urlsafe else encoded
     return None
 
 
