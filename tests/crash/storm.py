@@ -84,8 +84,7 @@ class Storm:
         if victim == Victim.NOBODY:
             self.cuts.append(point.name)
         elif not self.kill(victim, point.name, _action_in(saying)):
-            # Somebody else was faster: it is still to come.
-            self.armed.append(point)
+            self.missed(point)
         elif point.name in self._held_down:
             self.down.add(victim)
             watch = asyncio.create_task(self._see_taken_over(victim, point.name, self.kills[-1].at))
@@ -104,6 +103,10 @@ class Storm:
             os.kill(pid, signal.SIGKILL)
         self.kills.append(Kill(where, victim, time.monotonic(), time.time(), action_id))
         return True
+
+    def missed(self, point: Point) -> None:
+        """Somebody else's death came first: the point is still to come."""
+        self.armed.append(point)
 
     async def rage(self, dice: random.Random, enough: int) -> None:
         """Kills at random moments, and sets traps at random points, until there have been that many kills."""

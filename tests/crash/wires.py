@@ -27,6 +27,10 @@ class Striker(Interface):
         """Does to the victim what the point asks for."""
         ...
 
+    def missed(self, point: Point) -> None:
+        """The conversation broke off before the point's moment came."""
+        ...
+
 
 @dataclass
 class Wire:
@@ -74,6 +78,7 @@ class _Conversation:
         self._wire = wire
         self._near_reader, self._near_writer = near
         self._far_reader, self._far_writer = far
+        self._reached: Point | None = None
         self._held: tuple[Point, Saying] | None = None
         self._unanswered: Saying | None = None
 
@@ -86,6 +91,8 @@ class _Conversation:
                 way.cancel()
             outcomes = await asyncio.gather(*ways, return_exceptions=True)
             self.break_off()
+            if self._reached is not None:
+                self._wire.striker.missed(self._reached)
         for outcome in outcomes:
             if isinstance(outcome, Exception) and not isinstance(outcome, OSError | asyncio.IncompleteReadError):
                 raise outcome
@@ -97,7 +104,7 @@ class _Conversation:
 
     async def _there(self) -> None:
         async for saying in self._wire.protocol(self._near_reader):
-            point = self._wire.striker.reached(self._wire.name, self._wire.caller, saying)
+            point = self._reached = self._reached or self._wire.striker.reached(self._wire.name, self._wire.caller, saying)
             if point is not None and point.when is When.NOT_PASSED:
                 await self._strike(point, saying)
                 return
@@ -123,4 +130,5 @@ class _Conversation:
                 await self._near_writer.drain()
 
     async def _strike(self, point: Point, saying: Saying) -> None:
+        self._reached = None
         await self._wire.striker.strike(point, self._wire.caller, saying)
