@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import cast
 
 from recoup.cards import MAX_DIGITS, MIN_DIGITS, is_card_number
-from recoup.seen_text import LAYERS, SeenText, decoded
+from recoup.seen_text import IDENTIFIER, LAYERS, SeenText, decoded
 
 KEPT_DIGITS = 4
 MAX_DEPTH = 4  # encodings inside encodings
@@ -113,7 +113,8 @@ def _found(view: SeenText, depth: int) -> Iterator[Replacement]:
 
 
 def _encoded_runs(text: str) -> Iterator[tuple[int, str]]:
-    """What may be base64 or hexadecimal, and where it starts. Base64 of digits has capitals, so words in lower case are none."""
+    """What may be base64 or hexadecimal, and where it starts. Base64 of digits has capitals, so words in lower case are none,
+    and neither are identifiers, whose digits do not count either."""
     at = 0
     words = text.encode("ascii", "replace").translate(_WORDS)  # of the same length: "?" stands for what is not ASCII
     for word in [word for word in words.decode("ascii").split() if len(word) >= MIN_ENCODED_CHARS]:
@@ -121,7 +122,8 @@ def _encoded_runs(text: str) -> Iterator[tuple[int, str]]:
         at = start + len(word)
         if word.lower() != word or _HEX.fullmatch(word):
             padding = len(text[at : at + 2]) - len(text[at : at + 2].lstrip("="))
-            yield start, word + "=" * padding
+            if padding or not IDENTIFIER.fullmatch(word):
+                yield start, word + "=" * padding
 
 
 def _masked_run(run: str, depth: int) -> tuple[int, str] | None:

@@ -39,10 +39,14 @@ _INLINE_TAG = re.compile(
     re.IGNORECASE,
 )
 # The prefixes of vendors' and our own ids: what follows is an identifier even if it happens to be all digits.
-_LOOKALIKE = re.compile(
-    r"(?<![0-9A-Za-z])(?:"
+_ID = (
     r"(?:acc|acct|act|apr|att|btok|bt|case|ch|cn|crd|cs|cus|dec|dp|du|evt|ii|il|in|inpay|inv|key|mandate|msg|pi|pm|price|prod|py|pyr|re|rsv"
     r"|seti|si|src|sub|tmr|tsk|txn|txr)_(?:test_|live_)?[0-9A-Za-z]{14,}"
+)
+IDENTIFIER = re.compile(_ID)
+_LOOKALIKE = re.compile(
+    r"(?<![0-9A-Za-z])(?:"
+    rf"{_ID}"
     r"|(?=[0-9-]*[a-fA-F])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
     r"|(?![a-fA-F]{1,6}[0-9]{13,19}(?![0-9A-Za-z]))(?![0-9]{13,19}[a-fA-F]{1,6}(?![0-9A-Za-z]))(?=[0-9]*[a-fA-F])[0-9a-fA-F]{16,}"
     r"|\+(?:[ ().-]{0,2}[0-9]){7,14}(?![ ().-]{0,2}[0-9])"

@@ -1,6 +1,7 @@
 """``recoup serve``: the HTTP API and, unless told otherwise, a worker in the same process."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -57,8 +58,12 @@ async def run_server(settings: Settings, stop: asyncio.Event, address: tuple[str
 
     with _listen(*address) as listener:
         async with open_services(settings) as services:
+            app = create_app(services)
+            # What is loaded by now stays. A collection that looks through all of it stops every request for its time.
+            gc.collect()
+            gc.freeze()
             config = uvicorn.Config(
-                create_app(services),
+                app,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

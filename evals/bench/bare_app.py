@@ -2,15 +2,18 @@
 
 import os
 import sys
+from typing import Annotated
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
 from evals.bench.server import opened
 from memory.database import Database
 from recoup.ids import new_id
+
+router = APIRouter()
 
 
 class Kept(BaseModel):
@@ -20,18 +23,27 @@ class Kept(BaseModel):
     status: str
 
 
+async def get_database(request: Request) -> Database:
+    """The pool, which comes by injection as services do."""
+    database: Database = request.app.state.db
+    return database
+
+
+@router.post("/bare/{connection}", status_code=202)
+async def keep(request: Request, db: Annotated[Database, Depends(get_database)], connection: str) -> Kept:
+    """Keeps the body."""
+    body = await request.body()
+    event_id = new_id("event")
+    async with db.statement() as tx:
+        await tx.run("INSERT INTO bench_bodies (id, connection, body) VALUES (%s, %s, %s)", (event_id, connection, body.decode()))
+    return Kept(event_id=event_id, status="accepted")
+
+
 def create_app(db: Database) -> FastAPI:
     """The application over an open pool."""
     app = FastAPI()
-
-    @app.post("/bare/{connection}", status_code=202)
-    async def keep(request: Request, connection: str) -> Kept:
-        body = await request.body()
-        event_id = new_id("event")
-        async with db.statement() as tx:
-            await tx.run("INSERT INTO bench_bodies (id, connection, body) VALUES (%s, %s, %s)", (event_id, connection, body.decode()))
-        return Kept(event_id=event_id, status="accepted")
-
+    app.state.db = db
+    app.include_router(router)
     return app
 
 
