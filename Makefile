@@ -6,7 +6,7 @@ BIN := .venv/bin
 BASE := .venv/.has-base
 FULL := .venv/.has-full
 
-.PHONY: help setup setup-fast demo test test-fast check lint soak bench
+.PHONY: help setup setup-fast demo test test-fast check lint soak faults mutants bench
 .DEFAULT_GOAL := help
 
 help: ## Show what there is
@@ -35,6 +35,13 @@ check: lint test ## lint, then test
 
 soak: $(FULL) ## Run the long randomised suites; their seeds are printed
 	$(BIN)/pytest -m soak -s tests/soak $(ARGS)
+
+faults: $(BASE) ## Plant faults by hand in a copy and show that its tests catch each
+	$(BIN)/pytest -m soak -s tests/soak/test_planted_faults.py $(ARGS)
+
+mutants: $(BASE) ## Plant generated faults in gate, lifecycle, outbox and intake; see docs/mutation.md
+	$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
 
 bench: $(BASE) ## Measure; one JSON line a figure
 	@$(BIN)/python -m evals.bench $(ARGS)

@@ -304,6 +304,15 @@ async def test_a_message_that_missed_the_customers_evening_goes_out_in_the_morni
     assert [message.action_id for message in messenger.accepted] == [action_id]
 
 
+async def test_a_hold_committed_before_the_start_stops_the_charge(db: Database, billing: FakeBilling) -> None:
+    services = make_services(db, billing=billing)
+    action_id = await committed(services)
+    await change(db, "UPDATE cases SET holds = '{person}'")
+    await execute.run(services, action_id)
+    assert billing.calls == []
+    assert (await action_of(db, action_id)).state is ActionState.VOID
+
+
 async def test_an_opt_out_committed_before_the_start_stops_the_message(db: Database, messenger: FakeMessenger) -> None:
     services = make_services(db, messenger=messenger)
     facts = await open_case(services)

@@ -93,19 +93,26 @@ async def test_a_dead_event_is_listed_and_replayed_by_a_person_once(db: Database
     assert event is not None
     async with db.write() as tx:
         await inbox.bury(tx, event, "data.object.id is missing", wall_now())
+        await tx.run("DELETE FROM procrastinate_jobs")
     async with db.read() as session:
-        assert [row.reason for row in await inbox.page(session, status="dead")] == ["data.object.id is missing"]
+        [dead] = await inbox.page(session, status="dead")
+    assert (dead.reason, dead.finished_at is not None) == ("data.object.id is missing", True)
     async with db.write() as tx:
         await inbox.replay(tx, event_id, actor="grace", at=NOW)
+    async with db.read() as session:
+        jobs = await session.dicts("SELECT task_name, args FROM procrastinate_jobs")
+        replayed = await inbox.get(session, event_id)
+    assert jobs == [{"task_name": "intake", "args": {"row_id": event_id}}]
+    assert (replayed.status, replayed.reason, replayed.last_error, replayed.finished_at) == (EventStatus.ACCEPTED, None, None, None)
     again = await claimed(db, event_id)
     assert again is not None
     assert again.attempts == 1
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"event {event_id} is accepted; only a dead one can be replayed"):
         async with db.write() as tx:
             await inbox.replay(tx, event_id, actor="grace", at=NOW)
     async with db.read() as session:
-        entries = await session.dicts("SELECT actor, state FROM audit_log WHERE subject = %s", (event_id,))
-    assert entries == [{"actor": "grace", "state": "accepted"}]
+        entries = await session.dicts("SELECT chain, kind, actor, state FROM audit_log WHERE subject = %s", (event_id,))
+    assert entries == [{"chain": "events", "kind": "event", "actor": "grace", "state": "accepted"}]
 
 
 async def test_the_list_is_newest_first_by_pages_and_filters(db: Database) -> None:

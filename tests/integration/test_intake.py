@@ -6,6 +6,8 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from api.jobs import intake
 from graph.bootstrap import Services
 from memory import inbox
@@ -18,6 +20,7 @@ from recoup.errors import BillingUnavailable
 from recoup.events import EventIdentity, EventKind, ObjectRef, Reading
 from recoup.invoice import AttemptStatus
 from recoup.settings import Connection, Platform
+from tests.deciding import Killed, MortalDatabase
 from tests.factories import FAILED_AT, NOW, make_connection
 from tests.integration.world import World, attempt, failed, later, paid
 from tools.billing.events_only import EventsOnly
@@ -113,6 +116,28 @@ async def test_a_finished_event_is_not_processed_again(db: Database) -> None:
     assert len(cast("Reads", door.platform).asked) == 1
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("transaction", [1, 2], ids=["claiming", "absorbing"])
+async def test_an_event_and_its_consequences_are_one_transaction(db: Database, database_url: str, transaction: int, moment: str) -> None:
+    """A worker may die around each of its transactions: an event that is done has had its effect, and the next worker does the rest."""
+    mortal = MortalDatabase(database_url)
+    await mortal.open()
+    try:
+        event_id = await Intake(db, Reads(failed())).accept(notice("invoice.payment_failed"))
+        mortal.dies_at = (transaction, moment)
+        with pytest.raises(Killed):
+            await intake.run(Intake(mortal, Reads(failed())).services, event_id)
+    finally:
+        await mortal.close()
+    door = Intake(db, Reads(failed()))
+    async with db.read() as session:
+        left = await inbox.get(session, event_id)
+    assert (left.status is EventStatus.PROCESSED) is (len(await door.world.episodes()) == 1)
+    event = await door.process(event_id)
+    assert (event.status, event.case_id) == (EventStatus.PROCESSED, (await door.world.case()).id)
+    assert len(await door.world.episodes()) == 1
+
+
 async def test_an_unknown_type_is_kept_and_ignored_with_its_reason(db: Database) -> None:
     door = Intake(db, Reads(failed()))
     event = await door.process(await door.accept(notice("moon.full")))
@@ -146,6 +171,7 @@ async def test_after_its_last_try_it_is_dead_and_can_be_replayed(db: Database) -
     dead = await door.process(event_id, times=intake.MOST_TRIES)
     assert dead.status is EventStatus.DEAD
     assert dead.reason == f"given up after {intake.MOST_TRIES} tries: BillingUnavailable: sandbox: answered 503"
+    assert dead.finished_at is not None
     platform.answer = failed()
     async with db.write() as tx:
         await inbox.replay(tx, event_id, actor="grace", at=NOW)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recoup.actions import Action, ActionName, NoArgs, RiskClass, make_action
@@ -163,6 +163,26 @@ def test_one_sure_decision_ends_a_row_of_unsure_ones() -> None:
     assert answer(MESSAGE, calm(actions=history), Mode.AUTO).answer is RUN
 
 
+UNSURE_ROWS: list[tuple[str, tuple[tuple[int, float], ...], Answer]] = [
+    # days ago and confidence of each earlier action
+    ("two in a row are not three", ((2, 0.1), (1, 0.1)), RUN),
+    ("three are", ((3, 0.1), (2, 0.1), (1, 0.1)), ASK),
+    ("two actions of one decision count once", ((2, 0.1), (1, 0.1), (1, 0.2)), RUN),
+    ("a decision is as unsure as its least sure action", ((3, 0.1), (2, 0.1), (1, 0.1), (1, 0.9)), ASK),
+    ("just confident enough is sure", ((3, 0.5), (2, 0.1), (1, 0.1)), RUN),
+]
+
+
+@pytest.mark.parametrize(("what", "earlier", "expected"), UNSURE_ROWS, ids=[row[0] for row in UNSURE_ROWS])
+def test_unsure_decisions_in_a_row(what: str, earlier: tuple[tuple[int, float], ...], expected: Answer) -> None:
+    history = tuple(action_facts(id=f"x{n}", step=7, at=NOW - days * DAY, confidence=c) for n, (days, c) in enumerate(earlier))
+    assert answer(MESSAGE, calm(actions=history), Mode.AUTO).answer is expected
+
+
+def test_all_signs_of_trouble_are_told() -> None:
+    assert answer(MESSAGE, calm(), Mode.AUTO, "legal", "fraud", "vulnerable").rules[-1].detail == "signs of legal, vulnerable"
+
+
 def test_amount_thresholds_are_per_currency_in_whole_units() -> None:
     policy = make_policy(mode=Mode.AUTO, escalations=Escalations(amount_over_major=Decimal(1000)))
     yen = calm(invoice=invoice_facts(currency="JPY", remaining_minor=150_000))
@@ -214,8 +234,11 @@ COHORTS: list[tuple[dict[str, Any], bool]] = [
     ({"amount_under_major": 49, "currencies": ("USD",)}, False),
     ({"currencies": ("EUR",)}, False),
     ({"segments": ("smb",)}, True),
+    ({"segments": ("enterprise",)}, False),
+    ({"plan_tiers": ("silver",)}, True),
     ({"plan_tiers": ("gold",)}, False),
     ({"countries": ("US", "CA")}, True),
+    ({"countries": ("CA",)}, False),
     ({"share": 1.0}, True),
     ({"share": 0.0}, False),
     ({"countries": ("US",), "currencies": ("EUR",)}, False),
@@ -224,7 +247,7 @@ COHORTS: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("match", "taken"), COHORTS, ids=[str(row[0]) for row in COHORTS])
 def test_a_cohort_takes_the_cases_that_meet_all_its_conditions(match: dict[str, Any], taken: bool) -> None:
-    facts = calm(account=account_facts(segment="smb"))
+    facts = calm(account=account_facts(segment="smb", plan_tier="silver"))
     assert (mode_for(facts, cohort(Mode.AUTO, **match)) is Mode.AUTO) is taken
 
 
@@ -260,13 +283,14 @@ policies = st.builds(
 
 @st.composite
 def worlds(draw: st.DrawFn) -> CaseFacts:
-    """Any state of the switches, the case, the money, the attempts and the consent."""
+    """Any state of the switches, the case, the money, the attempts and the consent; mostly such that something may be done."""
     category = draw(st.sampled_from(list(Category)))
     ages = draw(st.lists(st.integers(1, 1000).map(lambda hours: timedelta(hours=hours)), max_size=25))
-    holds = draw(st.sets(st.sampled_from(list(Hold)), max_size=1))
+    holds = draw(st.sampled_from([(), (), *((hold,) for hold in Hold)]))
+    status = draw(st.just(CaseStatus.OPEN) | st.sampled_from(list(CaseStatus)))
     return calm(
-        kill_switch=draw(st.booleans()),
-        case=case_info(holds=tuple(holds), status=draw(st.sampled_from(list(CaseStatus)))),
+        kill_switch=draw(st.sampled_from([False, False, False, True])),
+        case=case_info(holds=holds, status=status),
         invoice=invoice_facts(remaining_minor=draw(st.sampled_from([4900, 0, 500_000]))),
         attempts=(attempt_facts(status=draw(st.sampled_from([AttemptStatus.FAILED, AttemptStatus.PROCESSING])), category=category),),
         ledger=tuple(ledger_entry(id=f"a{n}", at=NOW - age, category=category) for n, age in enumerate(ages)),
@@ -279,10 +303,12 @@ def worlds(draw: st.DrawFn) -> CaseFacts:
 confidences = st.floats(0, 1)
 
 
-@given(actions, worlds(), policies, confidences)
+@example(SUSPEND, calm(), make_policy(mode=Mode.AUTO), 1.0)
+@example(BACKUP, calm(), make_policy(mode=Mode.AUTO), 1.0)
+@given(st.sampled_from([SUSPEND, BACKUP]), worlds(), policies, confidences)
 def test_an_account_action_never_runs_unasked(action: Action, facts: CaseFacts, policy: Policy, confidence: float) -> None:
-    if action.risk is RiskClass.ACCOUNT:
-        assert judge(proposed(action, confidence=confidence), (), facts, policy).answer is not RUN
+    assert action.risk is RiskClass.ACCOUNT
+    assert judge(proposed(action, confidence=confidence), (), facts, policy).answer is not RUN
 
 
 @given(actions, worlds(), confidences)

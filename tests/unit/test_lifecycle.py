@@ -194,7 +194,43 @@ def test_a_payment_told_after_the_invoice_names_the_winner() -> None:
 
 def test_another_payment_does_not_become_the_winner() -> None:
     second = fact(FactKind.ATTEMPT_SUCCEEDED, attempt_key="ch_2", attribution=Attribution.RECOUP)
-    assert next_state(RECOVERED, OVERPAID, second).winning_attempt_key == "ch_won"
+    after = next_state(RECOVERED, OVERPAID, second)
+    assert (after.winning_attempt_key, after.attribution, after.reason) == ("ch_won", None, "more was paid than was owed")
+    again = next_state(RECOVERED, PAID, second)
+    assert (again.winning_attempt_key, again.attribution, again.reason) == ("ch_won", None, "it was settled before")
+
+
+def test_what_is_only_recorded_keeps_the_winner() -> None:
+    assert next_state(RECOVERED, PAID, FAILED).winning_attempt_key == "ch_won"
+
+
+ONE_MINOR_UNIT: list[tuple[str, CaseState, DebtState, Fact, str]] = [
+    ("that remains keeps the case open", OPEN, debt(1), SUCCEEDED, "changed, decide, void pending"),
+    ("that remains is no late recovery", EXPIRED, debt(1), SUCCEEDED, "recorded"),
+    ("that is owed again opens the next episode", RECOVERED, debt(1), OTHER_REVERSED, "opens episode 2, held by reversal, decide"),
+    ("paid is a payment to thank for", OPEN, debt(0, paid_minor=1), CHANGED, "ends recovered, receipt"),
+    ("paid makes a late recovery", EXPIRED, debt(0, paid_minor=1), CHANGED, "ends recovered_late, receipt"),
+    ("less, and nothing was recovered late", EXPIRED, debt(0, paid_minor=0), CHANGED, "recorded"),
+    ("too much asks what to give back", RECOVERED, debt(0, overpaid_minor=1), SUCCEEDED, "changed, decide"),
+    ("too much at the end asks too", OPEN, debt(0, overpaid_minor=1), SUCCEEDED, "ends recovered, decide, receipt"),
+]
+
+
+@pytest.mark.parametrize(("line", "before", "owed", "happened", "expected"), ONE_MINOR_UNIT, ids=[row[0] for row in ONE_MINOR_UNIT])
+def test_one_minor_unit(line: str, before: CaseState, owed: DebtState, happened: Fact, expected: str) -> None:
+    assert told(next_state(before, owed, happened)) == expected
+
+
+def test_what_opens_is_open_and_what_does_not_has_neither_status_nor_episode() -> None:
+    opened = next_state(NO_CASE, OWED, FAILED)
+    assert (opened.status, opened.episode) == (CaseStatus.OPEN, 1)
+    nothing = next_state(NO_CASE, PAID, FAILED)
+    assert (nothing.status, nothing.episode) == (None, 0)
+
+
+def test_a_dispute_that_closed_without_a_word_on_who_won_keeps_its_hold() -> None:
+    silent = fact(FactKind.DISPUTE_CLOSED, dispute_won=None)
+    assert told(next_state(HELD, OWED, silent)) == "recorded, held by dispute"
 
 
 # Properties: they hold for every case, debt and fact there can be.
