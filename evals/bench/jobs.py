@@ -13,7 +13,7 @@ from evals.bench.processes import environment, recoup
 from evals.bench.server import Server, Urls, connected, opened
 
 TIMERS_FLOOR = 0.9
-JOBS, WARM_UP_JOBS, REPEATS = 2000, 200, 5
+JOBS, WARM_UP_JOBS, REPEATS = 1000, 100, 4
 CLIENTS = 8  # as many as a worker does at once
 TIMERS = 1_000_000
 

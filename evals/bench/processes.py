@@ -63,6 +63,8 @@ async def listening(arguments: list[str], told: Mapping[str, str]) -> AsyncGener
     async with _program(arguments, told) as process:
         assert process.running.stdout is not None  # noqa: S101 - a pipe was asked for
         line = await asyncio.wait_for(process.running.stdout.readline(), READY_SECONDS)
+        if not line:
+            raise RuntimeError(f"{' '.join(arguments)} ended before it listened; what it said stands above")
         yield process, int(line.decode().strip().rpartition(":")[2])
 
 

@@ -11,7 +11,7 @@ from evals.bench.processes import accepts, environment, free_port, listening
 from evals.bench.server import Server, connected
 
 FLOOR = 0.5
-SECONDS, REPEATS = 4.0, 7
+SECONDS, REPEATS = 3.0, 7
 SUBJECTS = 1_000_000
 SECRET = "whsec_bench"  # noqa: S105 - not a secret
 CONFIG = '[connections.bench]\nplatform = "stripe"\nwebhook_secrets = ["env:RECOUP_BENCH_SECRET"]\n'
