@@ -22,6 +22,7 @@ from recoup.errors import (
     Retryable,
     SignatureRefused,
 )
+from tools.billing.webhook import proves_by_header
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +103,11 @@ async def _recoup_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, SignatureRefused):
         slug = f"signature-{error.why.replace(' ', '-')}"
     if status is HTTPStatus.UNAUTHORIZED:
-        is_hook = request.url.path.startswith("/webhooks/")
-        headers["WWW-Authenticate"] = 'Basic realm="recoup"' if is_hook else "Bearer"
+        # A signature cannot be asked for: only the password of Recurly's XML, and an API key.
+        if not isinstance(error, SignatureRefused):
+            headers["WWW-Authenticate"] = "Bearer"
+        elif proves_by_header(request.headers.get("content-type", "").partition(";")[0].strip().lower()):
+            headers["WWW-Authenticate"] = 'Basic realm="recoup"'
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("a request failed", extra={"path": request.url.path, "error": type(error).__name__})
         return problem(status, "Recoup made a mistake; nothing was lost. The log names it.", headers)

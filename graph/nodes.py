@@ -1,5 +1,7 @@
 """The nodes: each reads the state, lets one agent or the gate judge, and writes its own channel. No side effects."""
 
+from collections.abc import Iterable
+
 from agents import communication, exception, orchestrator, prioritization
 from agents.bounds import Checked
 from agents.schedule import last_moment
@@ -18,14 +20,15 @@ from graph.state import (
     signals_of,
     start_on,
 )
-from prompts.render import prompts_digest
+from prompts.render import load, prompts_digest
+from recoup.actions import MessageArgs, RiskClass, typed_args
 from recoup.approval import request_approval
 from recoup.case import CaseStatus
 from recoup.errors import Defect
 from recoup.facts import CaseFacts
 from recoup.gate import judge
 from recoup.policy import Policy
-from recoup.proposal import Answer, Proposal, Verdict, Wait
+from recoup.proposal import Answer, Proposal, Proposed, Verdict, Wait
 
 
 class Nodes:
@@ -87,7 +90,7 @@ class Nodes:
         facts, policy, actions = facts_of(state), policy_of(state), actions_of(state)
         verdicts = tuple(judge(proposed, signals_of(state), facts, policy) for proposed in actions)
         asked = [(p, v.reason) for p, v in zip(actions, verdicts, strict=True) if v.answer is Answer.ASK]
-        request = request_approval(asked, facts.digest()) if asked else None
+        request = request_approval(asked, facts.digest(), _words(p for p, _ in asked)) if asked else None
         wake = plan_wake(proposals_of(state), verdicts, facts, policy)
         lines = [f"{p.action.name}: {v.answer}, {v.reason}" for p, v in zip(actions, verdicts, strict=True)] or ["Nothing to judge."]
         return {
@@ -128,6 +131,12 @@ def plan_wake(proposals: tuple[Proposal, ...], verdicts: tuple[Verdict, ...], fa
         cured = [(v.not_before, v.reason) for v in verdicts if v.not_before is not None]
         waits += [Wait(until=min(at, end), reason=f"it was too early: {why}") for at, why in cured if at > facts.now]
     return min(waits, key=lambda wait: wait.until, default=None)
+
+
+def _words(asked: Iterable[Proposed]) -> dict[str, str]:
+    """What the messages among these actions say, by action id; slots stay unfilled, since the question holds no personal data."""
+    messages = [(p.id, load(typed_args(p.action, MessageArgs).template)) for p in asked if p.action.risk is RiskClass.CONTACT]
+    return {action_id: f"Subject: {template.subject}\n\n{template.body}" for action_id, template in messages}
 
 
 def _own(checked: Checked) -> Proposal:

@@ -162,6 +162,17 @@ async def want_decision(tx: Write, case_id: str, because: str) -> None:
     await queue.wake(tx, "decide", case_id)
 
 
+async def want_decisions_denied_by(tx: Write, rule: str, because: str) -> None:
+    """Open cases whose newest decision the rule denied something are decided anew: what denied it is gone."""
+    rows = await tx.dicts(
+        "SELECT c.id FROM cases c WHERE c.status = 'open' AND EXISTS (SELECT FROM actions a WHERE a.denied_rule = %s AND a.decision_id ="
+        " (SELECT d.id FROM decisions d WHERE d.case_id = c.id ORDER BY d.created_at DESC, d.id DESC LIMIT 1)) ORDER BY c.id",
+        (rule,),
+    )
+    for row in rows:
+        await want_decision(tx, row["id"], because)
+
+
 async def bump(tx: Write, case_id: str) -> None:
     """Something that a decision on the case rests on has changed, though none is wanted for it."""
     await tx.run("UPDATE cases SET version = version + 1 WHERE id = %s", (case_id,))

@@ -1,6 +1,6 @@
 """The question to a person and the answer, in LangChain's human-in-the-loop schema, bound together by a digest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -86,10 +86,11 @@ def approval_digest(actions: Sequence[tuple[str, Action]], facts_digest: str) ->
     return digest({"actions": shown, "facts": facts_digest})
 
 
-def request_approval(asked: Sequence[tuple[Proposed, str]], facts_digest: str) -> ApprovalRequest:
-    """The question for these actions, each with the gate's reason to ask."""
+def request_approval(asked: Sequence[tuple[Proposed, str]], facts_digest: str, words: Mapping[str, str] | None = None) -> ApprovalRequest:
+    """The question for these actions, each with the gate's reason to ask. ``words``: by action id what a customer would be sent, slots
+    unfilled, so that nobody approves a text unseen."""
     requests = tuple(
-        ActionRequest(name=p.action.name, args=p.action.args, description=f"{p.reason} (asks because: {why})") for p, why in asked
+        ActionRequest(name=p.action.name, args=p.action.args, description=_description(p, why, (words or {}).get(p.id))) for p, why in asked
     )
     names = dict.fromkeys(request.name for request in requests)
     return ApprovalRequest(
@@ -98,6 +99,11 @@ def request_approval(asked: Sequence[tuple[Proposed, str]], facts_digest: str) -
         action_ids=tuple(p.id for p, _ in asked),
         digest=approval_digest([(p.id, p.action) for p, _ in asked], facts_digest),
     )
+
+
+def _description(proposed: Proposed, why: str, words: str | None) -> str:
+    line = f"{proposed.reason} (asks because: {why})"
+    return f"{line}\n\n{words}" if words else line
 
 
 def check_answer(request: ApprovalRequest, answer: object) -> ApprovalAnswer:

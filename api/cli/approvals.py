@@ -1,12 +1,14 @@
 """``recoup approvals``: what waits for a person, exactly as it is bound to its digest, and the answer."""
 
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from api.cli.listing import ListsByItself
 from api.cli.output import json_option, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "status", "case_id", "created_at", "expires_at", "decided_by")
 
 
-@click.group()
+@click.group(cls=ListsByItself)
 def command() -> None:
     """Approvals: a person's answer to what one decision proposes."""
 
@@ -50,7 +52,7 @@ def show(approval_id: str, *, as_json: bool) -> None:
     click.echo(f"Approval {row.id} of case {row.case_id}: {row.status}, expires {row.expires_at:%Y-%m-%d %H:%M} UTC")
     for number, asked in enumerate(row.request.action_requests, start=1):
         click.echo(f"\n{number}. {asked.name} {json.dumps(asked.args, ensure_ascii=False)}")
-        click.echo(f"   {asked.description}")
+        click.echo(textwrap.indent(asked.description, "   "))
     click.echo(f"\nrecoup approvals approve {row.id}    or    reject {row.id} --message WHY    or    answer {row.id} FILE")
 
 

@@ -2,13 +2,14 @@
 
 import click
 
+from api.cli.listing import ListsByItself
 from api.cli.output import json_option, print_json, print_rows
 
 COLUMNS = ("id", "status", "holds", "connection", "invoice_id", "priority", "opened_at", "attribution")
 STATUSES = ("open", "recovered", "recovered_late", "cancelled", "expired", "written_off", "handed_off")
 
 
-@click.group()
+@click.group(cls=ListsByItself)
 def command() -> None:
     """Cases: one recovery episode of one invoice each."""
 

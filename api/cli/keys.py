@@ -4,6 +4,7 @@ import getpass
 
 import click
 
+from api.cli.listing import ListsByItself
 from api.cli.output import json_option, print_json, print_rows
 from recoup.settings import Settings
 
@@ -11,7 +12,7 @@ COLUMNS = ("id", "person", "role", "created_at", "created_by", "revoked_at")
 ROLES = ("viewer", "approver", "operator", "admin")
 
 
-@click.group()
+@click.group(cls=ListsByItself)
 def command() -> None:
     """API keys of named people. A viewer reads, an approver answers approvals, an operator replays, holds and runs reports, an admin
     edits policy, connections, keys and the kill switch."""

@@ -23,7 +23,9 @@ from recoup.clock import wall_now
 from recoup.errors import Busy, DatabaseUnavailable, Malformed, Misconfigured, NotFound, OutcomeUnknown, Retryable
 from recoup.events import Reading
 from recoup.facts import CaseFacts
+from recoup.gate import mode_for
 from recoup.house_rules import postponement
+from recoup.policy import Mode
 from recoup.ports import Absent, BillingPlatform, Effect, EffectLookup, EffectResult, Found, Indeterminate, OutgoingMessage
 from recoup.proposal import RuleHit
 from recoup.rule_book import speaks
@@ -181,6 +183,9 @@ async def _start(services: Services, errand: Errand, reading: Reading | None, re
             await outcome.wait(tx, action, "the reading is too old already", now, pause_seconds=0)
             return None
         message = await messages.of_action(tx, action.id)
+        if mode_for(facts, policy) is Mode.SHADOW:
+            await outcome.void(tx, action, case, "shadow mode: nothing is executed", now)
+            return None
         refusals = _refusals(action, facts, message)
         if any(hit.rule == KILL_SWITCH for hit in refusals):
             await outcome.wait(tx, action, "the kill switch is on", now, pause_seconds=KILL_SWITCH_PAUSE_SECONDS)

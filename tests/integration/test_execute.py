@@ -7,7 +7,7 @@ from typing import LiteralString
 import pytest
 
 from api.jobs import execute
-from memory import switches
+from memory import policies, switches
 from memory.database import Database
 from memory.outbox import ActionState
 from recoup.actions import ActionName, ExtendGraceArgs, NoArgs, TagArgs, TaskArgs, WriteOffArgs, make_action
@@ -363,3 +363,14 @@ async def test_an_action_of_a_row_that_does_not_exist_is_nothing(db: Database) -
 async def switch(db: Database, *, on: bool) -> None:
     async with db.write() as tx:
         await switches.set_kill_switch(tx, on, by="ada", at=NOW)
+
+
+async def test_nothing_starts_once_the_policy_says_shadow(db: Database) -> None:
+    billing = FakeBilling()
+    services = make_services(db, billing=billing)
+    action_id = await committed(services)
+    async with db.write() as tx:
+        await policies.save(tx, 'mode = "shadow"', by="Ada", note="only watch", at=NOW)
+    await execute.run(services, action_id)
+    assert (await action_of(db, action_id)).state is ActionState.VOID
+    assert billing.calls == []
