@@ -1,7 +1,8 @@
 """A past that happened through the real code, clean by every invariant: two customers, messages, charges, an account action, a receipt.
 
 Ada's failed payment is asked about, written about, charged again a day later, paid and thanked for. Grace's stays open: on the 21st day
-an approver lets her keep the service, and then a question is left unanswered. Around them: a ping, a malformed event, a duplicate.
+an approver has her charged and written to and lets her keep the service. Around them: a ping, a malformed event, a duplicate, and
+questions that nobody answers in time.
 """
 
 import json
@@ -19,7 +20,7 @@ from memory.database import Database
 from recoup.clock import FixedClock, wall_now
 from recoup.events import EventIdentity, EventKind, Reading
 from recoup.invoice import AttemptSnapshot, AttemptStatus, Initiator, InvoiceStatus
-from tests.deciding import give, question, rows
+from tests.deciding import YES, give, question, rows
 from tests.factories import (
     FAILED_AT,
     NOW,
@@ -92,7 +93,7 @@ class Story:
         asked = await question(self.db, case_id)
         if asked.status is ApprovalStatus.PENDING:
             self.billing.reading = self.readings[invoice]
-            await give(self.services, asked, *[_yes()] * len(asked.action_ids))
+            await give(self.services, asked, *[YES] * len(asked.action_ids))
             await self.work()
 
     def books(self) -> Past:
@@ -164,12 +165,6 @@ def paid(action_id: str, at: datetime) -> Reading:
             "attempts": (*before.attempts, charge),
         }
     )
-
-
-def _yes() -> Any:
-    from recoup.approval import Approve
-
-    return Approve()
 
 
 def _notice(event_type: str, reading: Reading | None, name: str) -> str:

@@ -19,7 +19,9 @@ LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisprimary
 WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND has_table_privilege(c.oid, 'SELECT')
 ORDER BY c.relname, a.attnum
 """
-TEXTS = frozenset({"text", "character varying", "jsonb", "json", "text[]", "character varying[]", "bytea"})
+TEXTS = frozenset({"text", "character varying", "jsonb", "json", "text[]", "character varying[]"})
+# Stands between two columns of a row: no number reaches across it, and no text that came through our doors holds it.
+BETWEEN = "\x1e<\x1e"
 
 # Where personal data may stand: the rows made for it, what a platform calls its customers, and what people write and who they are.
 PERSONAL_TABLES = frozenset({"contacts", "message_texts"})
@@ -85,11 +87,12 @@ MOST_WORDS_IN_A_NAME = 4
 
 
 class Table(NamedTuple):
-    """A table with the columns that hold text, each with whether it holds it as bytes."""
+    """A table with the columns that hold text, and those that hold it as bytes."""
 
     name: str
     key: tuple[str, ...]
-    columns: tuple[tuple[str, bool], ...]
+    texts: tuple[str, ...]
+    blobs: tuple[str, ...]
 
 
 async def no_card_or_personal_data(scope: Scope, result: Result) -> None:
@@ -112,37 +115,47 @@ async def _tables(scope: Scope) -> AsyncGenerator[Table]:
     rows = [row async for row in scope.stream(COLUMNS)]
     for name, group in groupby(rows, key=lambda row: row["table_name"]):
         columns = list(group)
-        texts = tuple((row["column_name"], row["type"] == "bytea") for row in columns if row["type"] in TEXTS)
-        if texts:
-            yield Table(name, tuple(row["column_name"] for row in columns if row["is_key"]), texts)
+        table = Table(
+            name,
+            key=tuple(row["column_name"] for row in columns if row["is_key"]),
+            texts=tuple(row["column_name"] for row in columns if row["type"] in TEXTS),
+            blobs=tuple(row["column_name"] for row in columns if row["type"] == "bytea"),
+        )
+        if table.texts or table.blobs:
+            yield table
 
 
 def _everything(table: Table) -> sql.Composed:
+    """A row's texts arrive as one, which is many times faster to look at than a dozen short ones."""
     key = [sql.SQL("{}::text").format(sql.Identifier(column)) for column in table.key] or [sql.SQL("ctid::text")]
-    texts = [
-        sql.SQL("{column} AS {alias}" if is_bytes else "{column}::text AS {alias}").format(
-            column=sql.Identifier(column), alias=sql.Identifier(f"column_{index}")
-        )
-        for index, (column, is_bytes) in enumerate(table.columns)
-    ]
-    return sql.SQL("SELECT concat_ws('/', {key}) AS row_key, {texts} FROM {table}").format(
-        key=sql.SQL(", ").join(key), texts=sql.SQL(", ").join(texts), table=sql.Identifier(table.name)
+    texts = [sql.SQL("{}::text").format(sql.Identifier(column)) for column in table.texts]
+    return sql.SQL(
+        "SELECT concat_ws('/', {key}) AS row_key, array_to_string(ARRAY[{texts}]::text[], {between}, '') AS texts, {blobs} AS blobs"
+        " FROM {table}"
+    ).format(
+        key=sql.SQL(", ").join(key),
+        texts=sql.SQL(", ").join(texts),
+        between=sql.Literal(BETWEEN),
+        blobs=sql.SQL("ARRAY[{}]::bytea[]").format(sql.SQL(", ").join(map(sql.Identifier, table.blobs))),
+        table=sql.Identifier(table.name),
     )
 
 
 def _check_row(table: Table, row: dict[str, Any], staff: set[str], result: Result) -> None:
-    for index, (column, is_bytes) in enumerate(table.columns):
-        text = row[f"column_{index}"]
-        if not text:
-            continue
-        if is_bytes:
-            text = bytes(text).decode("latin-1")
-        if has_card_number(text):
-            result.add(f"{table.name} {row['row_key']}", f"{column} holds a card number")
-        if table.name in PERSONAL_TABLES or (table.name, column) in PERSONAL_COLUMNS:
-            continue
-        if emails(text) - staff:
-            result.add(f"{table.name} {row['row_key']}", f"{column} holds an e-mail address")
+    texts: str = row["texts"]
+    if "@" in texts or has_card_number(texts):
+        for column, text in zip(table.texts, texts.split(BETWEEN), strict=True):
+            _check_text(table, row["row_key"], column, text, staff, result)
+    for column, blob in zip(table.blobs, row["blobs"], strict=True):
+        _check_text(table, row["row_key"], column, bytes(blob or b"").decode("latin-1"), staff, result)
+
+
+def _check_text(table: Table, row_key: str, column: str, text: str, staff: set[str], result: Result) -> None:
+    if has_card_number(text):
+        result.add(f"{table.name} {row_key}", f"{column} holds a card number")
+    is_personal = table.name in PERSONAL_TABLES or (table.name, column) in PERSONAL_COLUMNS
+    if not is_personal and emails(text) - staff:
+        result.add(f"{table.name} {row_key}", f"{column} holds an e-mail address")
 
 
 def _naming(what: str, texts: LiteralString) -> tuple[LiteralString, dict[str, str]]:
