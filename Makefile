@@ -41,7 +41,7 @@ faults: $(BASE) ## Plant faults by hand in a copy and show that its tests catch 
 
 mutants: $(BASE) ## Plant generated faults in gate, lifecycle, outbox and intake; see docs/mutation.md
 	$(BIN)/mutmut run $(ARGS)
-	@$(BIN)/mutmut results
+	@$(BIN)/mutmut results | sed '/not checked/d'
 
 bench: $(BASE) ## Measure; one JSON line a figure
 	@$(BIN)/python -m evals.bench $(ARGS)

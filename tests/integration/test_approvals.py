@@ -12,6 +12,7 @@ from memory.decisions import DecisionState
 from memory.outbox import ActionState
 from recoup.approval import Edit, EditedAction, HumanDecision
 from recoup.clock import FixedClock
+from recoup.digest import digest
 from recoup.errors import Conflict, Expired, Forbidden, Malformed, NotFound
 from recoup.people import Person, Role
 from tests.deciding import (
@@ -80,6 +81,7 @@ async def test_an_edit_is_what_runs(db: Database) -> None:
     state, args = await the_action(db, approval)
     assert (state, args["template"]) == (ActionState.READY, "payment_failed_neutral_first")
     assert await rows(db, "SELECT template FROM messages") == [("payment_failed_neutral_first",)]
+    assert await rows(db, "SELECT args_digest FROM actions WHERE state = 'ready'") == [(digest(args),)]
 
 
 async def test_an_edited_action_goes_through_the_gate_again(db: Database) -> None:

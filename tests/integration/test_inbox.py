@@ -31,6 +31,16 @@ async def status_of(db: Database, event_id: str) -> EventStatus:
         return (await inbox.get(session, event_id)).status
 
 
+async def test_a_new_event_nudges_the_workers_and_a_duplicate_nobody(db: Database) -> None:
+    for status, woken in (("accepted", {"intake"}), ("duplicate", set[str]())):
+        async with db.statement() as tx:
+            identity = EventIdentity("evt_1", "invoice.paid", None)
+            accepted = await inbox.accept(tx, "sandbox", identity, "application/json", "{}", wall_now())
+            assert (accepted.status, tx.woken) == (status, woken)
+        async with db.read() as session:
+            assert [row.id for row in await inbox.page(session)] == [accepted.event_id]
+
+
 async def test_only_one_worker_has_an_event_until_its_lease_ends(db: Database) -> None:
     event_id = await kept(db)
     first = await claimed(db, event_id)

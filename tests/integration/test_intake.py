@@ -17,11 +17,11 @@ from memory.policies import StoredPolicies
 from recoup.case import CaseStatus, Hold
 from recoup.clock import FixedClock, wall_now
 from recoup.errors import BillingUnavailable
-from recoup.events import EventIdentity, EventKind, ObjectRef, Reading
+from recoup.events import CancellationKind, EventIdentity, EventKind, ObjectRef, Reading
 from recoup.invoice import AttemptStatus
 from recoup.settings import Connection, Platform
 from tests.deciding import Killed, MortalDatabase
-from tests.factories import FAILED_AT, NOW, make_connection
+from tests.factories import FAILED_AT, NOW, account_snapshot, invoice_snapshot, make_connection
 from tests.integration.world import World, attempt, failed, later, paid
 from tools.billing.events_only import EventsOnly
 
@@ -47,6 +47,7 @@ class Reads(EventsOnly):
         return self.answer
 
     async def fetch(self, ref: ObjectRef) -> Reading:
+        assert ref.kind == "invoice"
         return await self.read_invoice(ref.vendor_id)
 
 
@@ -91,6 +92,13 @@ def notice(event_type: str, at: datetime = FAILED_AT, **data: object) -> str:
     return json.dumps({"id": "evt_1", "type": event_type, "created": at.isoformat(), "data": about})
 
 
+def dispute_of(charge: str) -> str:
+    """A Stripe event that names nothing but the charge."""
+    dispute = {"id": "dp_1", "object": "dispute", "charge": charge, "status": "needs_response", "amount": 4900, "currency": "usd"}
+    created = int(later(days=1).timestamp())
+    return json.dumps({"id": "evt_1", "type": "charge.dispute.created", "created": created, "livemode": False, "data": {"object": dispute}})
+
+
 async def test_an_event_is_a_notification_the_invoice_is_read_as_it_stands_now(db: Database) -> None:
     door = Intake(db, Reads(paid()))
     event = await door.process(await door.accept(notice("invoice.payment_failed")))
@@ -106,6 +114,56 @@ async def test_the_event_says_what_happened_and_the_reading_how_things_stand(db:
     case = await door.world.case()
     assert (event.invoice_id, event.case_id) == (case.invoice_id, case.id)
     assert case.holds == (Hold.DISPUTE,)
+
+
+async def test_an_event_that_names_only_a_payment_has_the_invoice_of_that_payment_read(db: Database) -> None:
+    stripe = make_connection(name="stripe-eu", platform=Platform.STRIPE)
+    platform = Reads(failed())
+    door = Intake(db, platform, stripe)
+    await door.world.tell(failed("ch_1"))
+    event = await door.process(await door.accept(dispute_of("ch_1")))
+    assert (event.status, platform.asked, (await door.world.case()).holds) == (EventStatus.PROCESSED, ["in_1"], (Hold.DISPUTE,))
+    unknown = await door.process(await door.accept(dispute_of("ch_unknown"), name="evt_2"))
+    assert (unknown.status, platform.asked) == (EventStatus.PROCESSED, ["in_1"])
+    assert unknown.reason == "waits for an invoice with ch_unknown"
+
+
+async def test_what_an_event_came_to_says_when(db: Database) -> None:
+    door = Intake(db, Reads(failed()))
+    for name, payload in (("evt_1", notice("invoice.payment_failed")), ("evt_2", notice("moon.full")), ("evt_3", "{}")):
+        event = await door.process(await door.accept(payload, name=name))
+        assert event.finished_at is not None, event.status
+        assert (event.reason is None) is (event.status is EventStatus.PROCESSED)
+
+
+def test_how_things_stand_is_what_was_read_and_what_happened_is_what_the_event_says() -> None:
+    happened = Reading(
+        kind=EventKind.SUBSCRIPTION_CANCELLED,
+        event_type="told",
+        occurred_at=later(days=1),
+        livemode=True,
+        account=account_snapshot(vendor_id="cus_told"),
+        invoice=invoice_snapshot(vendor_id="in_told"),
+        subscription_vendor_id="sub_told",
+        cancellation=CancellationKind.IMMEDIATE,
+        charge_vendor_id="ch_told",
+        intent_vendor_id="pi_told",
+        dispute_won=True,
+        channel="email",
+    )
+    read = failed()
+    stands = intake.combined(happened, read)
+    of_the_event = {"kind", "event_type", "occurred_at", "livemode", "cancellation", "charge_vendor_id", "intent_vendor_id", "dispute_won"}
+    for field in Reading.model_fields:
+        source = happened if field in of_the_event | {"channel", "subscription_vendor_id"} else read
+        assert getattr(stands, field) == getattr(source, field), field
+    assert intake.combined(happened, read.model_copy(update={"account": None})).account == happened.account
+    merged = happened.model_copy(update={"kind": EventKind.ACCOUNT_MERGED})
+    assert intake.combined(merged, read).account == happened.account, "who was merged into whom only the event says"
+    bare = happened.model_copy(update={"subscription_vendor_id": None, "cancellation": None})
+    known = read.model_copy(update={"cancellation": CancellationKind.PERIOD_END})
+    assert intake.combined(bare, known).subscription_vendor_id == "sub_1"
+    assert intake.combined(bare, known).cancellation is CancellationKind.PERIOD_END
 
 
 async def test_a_finished_event_is_not_processed_again(db: Database) -> None:

@@ -1,6 +1,7 @@
 """When the answer is lost, the worker dies or the other side is away: nothing happens twice, and what nobody can tell a person settles."""
 
 import asyncio
+import json
 import time
 from datetime import timedelta
 
@@ -94,6 +95,9 @@ async def test_what_cannot_be_told_apart_goes_to_one_person_and_counts_as_used(d
     assert billing.calls == [action_id]
     assert await states(db, "reservations") == ["unknown"]
     assert await states(db, "tasks") == ["open"]
+    async with db.read() as session:
+        told = await session.value("SELECT body FROM audit_log WHERE subject = %s ORDER BY n DESC LIMIT 1", (action_id,))
+    assert json.loads(told)["data"] == {"person": True, "reason": "two charges of that amount"}
 
 
 async def test_a_key_that_is_too_old_protects_nothing_so_nothing_is_sent(db: Database, billing: FakeBilling) -> None:
@@ -244,6 +248,10 @@ async def test_a_worker_that_slept_between_start_and_send_does_not_send(db: Data
 
 
 # The other side is away
+
+
+def test_each_pause_is_four_times_the_one_before_up_to_a_quarter_of_an_hour() -> None:
+    assert [sending.pause_seconds(tries) for tries in range(8)] == [2, 2, 8, 32, 128, 512, 900, 900]
 
 
 async def test_what_cannot_be_sent_is_tried_with_longer_pauses_and_given_up(db: Database, billing: FakeBilling) -> None:
