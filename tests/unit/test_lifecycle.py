@@ -135,6 +135,13 @@ TABLE: list[tuple[str, CaseState | None, DebtState, Fact, str]] = [
     ("a person holds it", OPEN, OWED, PERSON_HOLDS, "changed, held by person, void pending"),
     ("a person releases it", case(CaseStatus.OPEN, Hold.PERSON), OWED, PERSON_RELEASES, "changed, decide"),
     (
+        "only a release releases: a failure that names the hold leaves it",
+        case(CaseStatus.OPEN, Hold.PERSON),
+        OWED,
+        fact(FactKind.ATTEMPT_FAILED, attempt_key="ch_1", hold=Hold.PERSON),
+        "changed, held by person",
+    ),
+    (
         "a person's release leaves a dispute's hold",
         case(CaseStatus.OPEN, Hold.PERSON, Hold.DISPUTE),
         OWED,
