@@ -6,17 +6,16 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from memory.database import Read, Write
-from recoup.decline import Category, Meaning, meaning
+from recoup.category import Category
+from recoup.decline import Treatment, decline_of, treat, treat_category
 from recoup.ids import new_id
-from recoup.invoice import AttemptSnapshot, AttemptStatus
+from recoup.invoice import AttemptSnapshot, AttemptStatus, DeclineCodes
 from recoup.merge import STAMPS, MergedAttempt, Stamps, join, matches, merge_attempt
 from recoup.news import AttemptChange
 from recoup.record import Record
 
 UNSUCCESSFUL = frozenset({AttemptStatus.FAILED, AttemptStatus.REVERSED, AttemptStatus.REQUIRES_ACTION})
-AUTHENTICATION = Meaning(
-    reason="authentication_required", category=Category.CUSTOMER_ACTION, known=True, source="DOMAIN 2.6: only a customer-present payment"
-)
+NOTHING_TOLD = DeclineCodes(processor="")
 
 
 class AttemptRow(Record):
@@ -41,18 +40,20 @@ async def save_attempt(tx: Write, invoice_id: str, connection: str, seen: Attemp
     merged = merge_attempt(_joined(same), seen)
     if len(same) > 1:
         await tx.run("DELETE FROM attempts WHERE id = ANY(%s)", ([row.id for row in same[1:]],))
-    await _write(tx, same[0].id if same else new_id("attempt"), invoice_id, connection, merged)
+    brand = await _brand(tx, connection, merged.snapshot)
+    await _write(tx, same[0].id if same else new_id("attempt"), invoice_id, connection, merged, meaning_of(merged.snapshot, brand))
     before = max((row.snapshot for row in same), key=lambda snapshot: snapshot.status is merged.snapshot.status, default=None)
     return AttemptChange(before=before, after=merged.snapshot)
 
 
-def meaning_of(snapshot: AttemptSnapshot) -> Meaning | None:
-    """What the attempt's failure asks for; None where it did not fail."""
+def meaning_of(snapshot: AttemptSnapshot, brand: str | None = None) -> Treatment | None:
+    """What the attempt's failure means and asks for, by the rules of its day; None where it did not fail. ``brand``: of its card."""
     if snapshot.status not in UNSUCCESSFUL:
         return None
+    decline = decline_of(snapshot.codes or NOTHING_TOLD, brand)
     if snapshot.codes is None and snapshot.status is AttemptStatus.REQUIRES_ACTION:
-        return AUTHENTICATION
-    return meaning(snapshot.codes)
+        return treat_category(Category.CUSTOMER_ACTION, decline, snapshot.occurred_at)
+    return treat(decline, snapshot.occurred_at)
 
 
 def reversal_of(attempt: AttemptSnapshot, observed_at: datetime) -> AttemptSnapshot:
@@ -74,9 +75,17 @@ def _joined(rows: list[AttemptRow]) -> MergedAttempt | None:
     return joined
 
 
-async def _write(tx: Write, attempt_id: str, invoice_id: str, connection: str, merged: MergedAttempt) -> None:
+async def _brand(session: Read, connection: str, snapshot: AttemptSnapshot) -> str | None:
+    """The brand of the attempt's card, where a network's code has to be read: the same one differs by network."""
+    if snapshot.codes is None or not (snapshot.codes.network_decline_code or snapshot.codes.network_advice_code):
+        return None
+    return await session.value(
+        "SELECT snapshot ->> 'brand' FROM credentials WHERE connection = %s AND vendor_id = %s", (connection, snapshot.credential_vendor_id)
+    )
+
+
+async def _write(tx: Write, attempt_id: str, invoice_id: str, connection: str, merged: MergedAttempt, means: Treatment | None) -> None:
     snapshot = merged.snapshot
-    means = meaning_of(snapshot)
     await tx.run(
         """
         INSERT INTO attempts (id, invoice_id, vendor_key, credential_id, ledger_key, action_id, status, initiator, customer_initiated,

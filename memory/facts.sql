@@ -14,15 +14,23 @@ methods AS (
 own_attempts AS (
     SELECT a.* FROM attempts a JOIN subject s ON a.invoice_id = s.invoice_id
 ),
-ledger AS (
+seen AS (
     SELECT a.id, a.occurred_at AS at, coalesce(a.amount_minor, 0) AS amount_minor, coalesce(a.currency, s.invoice_snapshot ->> 'currency') AS currency,
-           a.status AS state, a.initiator, a.customer_initiated, a.category, a.invoice_id = s.invoice_id AS own_case, m.id AS credential_id
+           a.status AS state, a.initiator, a.customer_initiated, a.cit_confidence, a.category, a.snapshot -> 'codes' AS codes,
+           a.invoice_id = s.invoice_id AS own_case, a.invoice_id, m.id AS credential_id
     FROM attempts a JOIN methods m ON a.ledger_key = m.ledger_key CROSS JOIN subject s
-    -- The longest window of a cap is 180 days; an answer that forbids for good never grows old.
-    WHERE a.occurred_at > %(now)s - interval '190 days' OR a.category IN ('never', 'mandate_stopped')
+),
+ledger AS (
+    -- The longest window of a cap is 180 days. An answer never grows old, but of old ones of a kind the newest is enough.
+    SELECT * FROM seen WHERE at > %(now)s - interval '190 days'
     UNION ALL
-    SELECT v.id, v.at, v.amount_minor, v.currency, v.state, 'recoup', false, NULL, v.case_id = s.id, m.id
-    FROM reservations v JOIN methods m ON v.scope = m.ledger_key CROSS JOIN subject s
+    SELECT * FROM (
+        SELECT DISTINCT ON (credential_id, codes, category, state = 'succeeded') * FROM seen WHERE at <= %(now)s - interval '190 days'
+        ORDER BY credential_id, codes, category, state = 'succeeded', at DESC
+    ) old
+    UNION ALL
+    SELECT v.id, v.at, v.amount_minor, v.currency, v.state, 'recoup', false, 1, NULL, NULL, v.case_id = s.id, o.invoice_id, m.id
+    FROM reservations v JOIN methods m ON v.scope = m.ledger_key JOIN cases o ON o.id = v.case_id CROSS JOIN subject s
     WHERE v.kind = 'attempt' AND v.state <> 'released' AND v.action_id IS DISTINCT FROM %(excluding_action)s
       AND v.at > %(now)s - interval '190 days'
       AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.action_id = v.action_id)

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 from recoup.actions import MOVES_MONEY, Action, ActionName, ChargeArgs, MessageArgs, RiskClass
 from recoup.case import SETTLED, CaseStatus, Hold
-from recoup.decline import Category
 from recoup.facts import CaseFacts, CredentialFacts
 from recoup.invoice import InvoiceStatus
-from recoup.network import network_rules, permit
+from recoup.ledger import Ledger
+from recoup.network import Allowed, permit
 from recoup.proposal import RuleHit
 from recoup.references import broken_reference
 from recoup.rule_book import hold_rule, speaks
+from recoup.rule_data import load_rules
 
 Check = Callable[[Action, CaseFacts], RuleHit | None]
 
@@ -128,18 +129,9 @@ def _in_flight(action: Action, facts: CaseFacts) -> RuleHit | None:
     return None
 
 
-def _outcome_unread(action: Action, facts: CaseFacts) -> RuleHit | None:
-    newest = facts.attempts[-1] if facts.attempts else None
-    if not moves_money(action) or newest is None or newest.category is not Category.UNKNOWN_OUTCOME:
-        return None
-    if facts.invoice.read_at >= newest.occurred_at:
-        return None
-    return speaks("outcome-unread", f"{newest.reason}: the invoice was last read before it")
-
-
 def _platform_retries(action: Action, facts: CaseFacts) -> RuleHit | None:
     at = facts.invoice.next_platform_attempt_at
-    guard = timedelta(minutes=network_rules().platform_retry_guard_minutes)
+    guard = timedelta(minutes=load_rules().platform_retry_guard_minutes)
     if at is None or not moves_money(action) or not at - guard <= facts.now < at + guard:
         return None
     return speaks("platform-retry-imminent", f"the platform charges at {at:%Y-%m-%d %H:%M} UTC", not_before=at + guard)
@@ -149,8 +141,8 @@ def _network(action: Action, facts: CaseFacts) -> tuple[RuleHit, ...]:
     credential = charged_credential(action, facts)
     if credential is None:
         return ()
-    args = ChargeArgs.model_validate(action.args)
-    return permit(facts.ledger_of(credential.id), credential, args.amount_minor, args.currency, facts.now)
+    permission = permit(Ledger(facts.ledger_of(credential.id)), credential, facts.invoice, facts.now)
+    return () if isinstance(permission, Allowed) else permission.rules
 
 
 def charged_credential(action: Action, facts: CaseFacts) -> CredentialFacts | None:
@@ -175,6 +167,5 @@ CHECKS: tuple[Check, ...] = (
     _whole_amount,
     _usable,
     _in_flight,
-    _outcome_unread,
     _platform_retries,
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from recoup.actions import ActionName, RiskClass
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.digest import digest
 from recoup.invoice import (
     AttemptStatus,
@@ -114,13 +114,16 @@ class AttemptFacts(Record):
             customer_initiated=self.customer_initiated,
             category=self.category,
             own_case=True,
+            cit_confidence=self.cit_confidence,
+            codes=self.codes,
         )
 
 
 class LedgerEntry(Record):
     """One attempt, or one reservation of ours that stands for an attempt, on a credential, whichever case made it.
 
-    ``credential_id`` names the account's credential concerned; None means the case's own (``CaseFacts.credential``)."""
+    ``credential_id`` names the account's credential concerned; None means the case's own (``CaseFacts.credential``). ``category`` is what
+    ``codes`` mean; both are None where nobody has answered. ``cit_confidence`` (0 to 1): how sure we are of ``customer_initiated``."""
 
     id: str
     at: datetime
@@ -132,6 +135,9 @@ class LedgerEntry(Record):
     category: Category | None
     own_case: bool
     credential_id: str | None = None
+    cit_confidence: float = 0.0
+    codes: DeclineCodes | None = None
+    invoice_id: str | None = None
 
 
 class ContactFacts(Record):

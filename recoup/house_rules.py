@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from recoup.absolute_rules import charged_credential, moves_money
 from recoup.actions import Action, ActionName, AgencyArgs, Channel, MessageArgs, RiskClass, typed_args
+from recoup.category import Category
 from recoup.contact_hours import customers_zone, opens_at
-from recoup.decline import Category
 from recoup.facts import CaseFacts, CredentialFacts, LedgerEntry
 from recoup.invoice import Initiator
-from recoup.network import RELEASED, SUCCEEDED, used_up
+from recoup.ledger import RELEASED, SUCCEEDED, used_up
 from recoup.policy import HouseRules, Policy
 from recoup.proposal import RuleHit
 from recoup.rule_book import speaks

@@ -1,174 +1,156 @@
-"""What networks and bank schemes permit on one credential, counting everybody's attempts: cited, dated data and one pure function."""
+"""What networks, schemes and processors permit on one credential, counting everybody's attempts: one pure function over dated data."""
 
-import tomllib
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from importlib.resources import files
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from recoup.decline import Category
-from recoup.facts import CredentialFacts, LedgerEntry
+from recoup.category import Retry
+from recoup.decline import Statement, Treatment, caps_on, treat, treat_category
+from recoup.facts import CredentialFacts, InvoiceFacts
 from recoup.invoice import Rail
+from recoup.ledger import Answer, Ledger, used_up
 from recoup.proposal import RuleHit
 from recoup.record import Record
-
-# Whatever is not a success counts as used: declines, returns, what is in flight, what nobody knows, and what we have reserved.
-SUCCEEDED = "succeeded"
-RELEASED = "released"
+from recoup.rule_data import Cap, IssuerCountry, load_rules
 
 
-class DatedRule(Record):
-    """What every rule says of itself."""
-
-    id: str
-    meaning: str
-    source: str
-    effective_from: date
-    effective_to: date | None = None
-
-    def holds_on(self, day: date) -> bool:
-        """Whether the rule is in force on that UTC day."""
-        return self.effective_from <= day and (self.effective_to is None or day < self.effective_to)
+class Allowed(Record):
+    """Nothing forbids a merchant-initiated attempt at that moment."""
 
 
-class Cap(DatedRule):
-    """At most ``limit`` attempts of one key in a window. ``brands`` None: every credential of the rail."""
+class NotBefore(Record):
+    """Time alone cures it: ``at`` is the first instant at which every one of ``rules`` is silent."""
 
-    rail: Rail
-    brands: tuple[str, ...] | None = None
-    limit: Annotated[int, Field(gt=0)]
-    key: Literal["credential", "amount"]
-    window: Literal["rolling", "calendar_day"]
-    hours: Annotated[int, Field(gt=0)]
-    counts: Literal["attempts", "reattempts"]
-    initiated_by: Literal["anyone", "merchant"]
+    at: datetime
+    rules: tuple[RuleHit, ...]
 
 
-class Prohibition(DatedRule):
-    """A decline of one of ``categories`` forbids the next attempt until what ``lifted_by`` says."""
+class Denied(Record):
+    """Time does not cure it. All rules that spoke, those that time cures among them."""
 
-    rails: tuple[Rail, ...]
-    categories: tuple[Category, ...]
-    lifted_by: Literal["new_credential", "update", "success"]
+    rules: tuple[RuleHit, ...]
 
 
-class IssuerCountry(DatedRule):
-    """Cards issued there take no automatic retry."""
+def permit(ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, at: datetime) -> Allowed | NotBefore | Denied:
+    """Whether what remains of the invoice may be charged on the credential, merchant-initiated, at ``at``.
 
-    countries: tuple[str, ...]
-
-
-class NetworkRules(Record):
-    """All of ``network.toml``."""
-
-    platform_retry_guard_minutes: Annotated[int, Field(ge=0)]
-    cap: tuple[Cap, ...]
-    prohibition: tuple[Prohibition, ...]
-    issuer_country: tuple[IssuerCountry, ...]
-
-    @property
-    def all(self) -> tuple[DatedRule, ...]:
-        """Every rule, in the order of the file."""
-        return (*self.cap, *self.prohibition, *self.issuer_country)
-
-
-@lru_cache(maxsize=1)
-def network_rules() -> NetworkRules:
-    """The rules, read once."""
-    text = files("recoup").joinpath("rules/network.toml").read_text(encoding="utf-8")
-    return NetworkRules.model_validate(tomllib.loads(text))
-
-
-def permit(
-    ledger: Sequence[LedgerEntry], credential: CredentialFacts, amount_minor: int, currency: str, now: datetime
-) -> tuple[RuleHit, ...]:
-    """Every network rule against a merchant-initiated attempt of this amount on this credential at ``now``; none: it may be made.
-
-    ``ledger`` holds everybody's attempts on this credential and our reservations, in any order. Absolute: nothing lifts what is
-    returned here but time, where ``not_before`` is the first instant at which the rule would be silent.
+    ``ledger``: everybody's attempts on this credential and our reservations. Absolute: nothing but time lifts what is returned here. The
+    rules are those in force on the UTC day of ``at``.
     """
-    rules, today = network_rules(), now.astimezone(UTC).date()
-    entries = sorted((e for e in ledger if e.state != RELEASED), key=lambda e: e.at)
-    prohibited = [_prohibited(p, entries, credential) for p in rules.prohibition if p.holds_on(today)]
-    countries = [_issued_in(rule, credential) for rule in rules.issuer_country if rule.holds_on(today)]
-    caps = [
-        _capped(cap, entries, amount_minor, currency, now)
-        for cap in rules.cap
-        if cap.holds_on(today) and _applies(cap, credential, rules.cap)
+    day = at.astimezone(UTC).date()
+    amount = (invoice.remaining_minor, invoice.currency)
+    network = load_rules().speakers.network(credential.brand)
+    hits = [hit for answer in ledger.answers(credential) if (hit := _after(answer, ledger, credential, invoice, at))]
+    hits += [_issued_in(rule) for rule in _countries(credential.rail, credential.country, day)]
+    hits += [
+        hit for cap in _caps(credential.rail, network, credential.country, day) if (hit := _capped(cap, ledger, credential, amount, at))
     ]
-    return tuple(hit for hit in (*prohibited, *countries, *caps) if hit)
+    if not hits:
+        return ALLOWED
+    # One word a rule: of several declines that it speaks on, the one that it speaks on longest. What time does not cure comes first.
+    rules = tuple({hit.rule: hit for hit in sorted(hits, key=_lasting)}.values())[::-1]
+    times = [hit.not_before for hit in rules if hit.not_before]
+    return NotBefore(at=max(times), rules=rules) if len(times) == len(rules) else Denied(rules=rules)
 
 
-def used_up(times: Sequence[datetime], limit: int, window: timedelta, now: datetime) -> tuple[int, datetime | None] | None:
-    """Whether a rolling window is full: (how many it holds, when it frees a slot), or None where there is room.
+ALLOWED = Allowed()
 
-    ``times`` ascend. One at ``t`` counts until ``t + window``, which is the first instant without it. A limit of 0 never frees.
-    """
-    inside = [at for at in times if at + window > now]
-    if len(inside) < limit:
+
+def _lasting(hit: RuleHit) -> tuple[bool, float, str]:
+    return hit.not_before is None, hit.not_before.timestamp() if hit.not_before else 0.0, hit.detail
+
+
+@lru_cache(maxsize=1024)
+def _caps(rail: Rail, network: str | None, country: str | None, day: date) -> tuple[Cap, ...]:
+    return tuple(caps_on(rail, network, country, load_rules(), day))
+
+
+@lru_cache(maxsize=1024)
+def _countries(rail: Rail, country: str | None, day: date) -> tuple[IssuerCountry, ...]:
+    rules = load_rules().issuer_country
+    return tuple(rule for rule in rules if rule.holds_on(day) and rail is Rail.CARD and country in rule.countries)
+
+
+def _issued_in(rule: IssuerCountry) -> RuleHit:
+    return RuleHit(rule=rule.id, detail=rule.meaning, source=load_rules().title(rule.source))
+
+
+def _after(answer: Answer, ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, at: datetime) -> RuleHit | None:
+    """What an earlier decline on the credential still forbids; a kind of decline is as good as its newest."""
+    treatment = treat(answer.decline, at) if answer.has_codes else treat_category(answer.category, answer.decline, at)
+    if treatment.retry is Retry.ALLOWED:
+        return _waits(answer, treatment, ledger, credential, at)
+    if treatment.retry is Retry.RECONCILE:
+        unread = answer.own_case and invoice.read_at < answer.at
+        return _hit(treatment.statement, answer) if unread else None
+    return None if _lifted(treatment.statement, answer.at, ledger, credential) else _hit(treatment.statement, answer)
+
+
+def _waits(answer: Answer, treatment: Treatment, ledger: Ledger, credential: CredentialFacts, at: datetime) -> RuleHit | None:
+    wait = treatment.wait
+    if wait is None or wait.wait_hours is None:
         return None
-    return len(inside), inside[len(inside) - limit] + window if limit else None
+    ready = answer.at + timedelta(hours=wait.wait_hours)
+    if ready <= at or _charged_since(answer.at, ledger) or _is_another_number(answer.at, credential):
+        return None
+    return _hit(wait, answer, ready)
 
 
-def _applies(cap: Cap, credential: CredentialFacts, caps: Sequence[Cap]) -> bool:
-    if cap.rail is not credential.rail:
-        return False
-    brand = "".join(letter for letter in (credential.brand or "").lower() if letter.isalpha())
-    named = {name for other in caps for name in other.brands or ()}
-    return cap.brands is None or brand in cap.brands or brand not in named
+def _lifted(statement: Statement, declined_at: datetime, ledger: Ledger, credential: CredentialFacts) -> bool:
+    match statement.lifted_by:
+        case "new_credential":
+            return _is_another_number(declined_at, credential)
+        case "update":
+            return credential.changed_at > declined_at or _charged_since(declined_at, ledger)
+        case "success":
+            return _charged_since(declined_at, ledger) or _is_another_number(declined_at, credential)
+        case None:
+            return False
 
 
-def _capped(cap: Cap, entries: Sequence[LedgerEntry], amount_minor: int, currency: str, now: datetime) -> RuleHit | None:
-    counted = [e.at for e in entries if _counts(cap, e, amount_minor, currency)]
-    times = counted[1:] if cap.counts == "reattempts" else counted
+def _is_another_number(declined_at: datetime, credential: CredentialFacts) -> bool:
+    """A platform's id is not a number: only with a fingerprint do we know that changed data are still the same number."""
+    return credential.changed_at > declined_at and not credential.has_fingerprint
+
+
+def _charged_since(declined_at: datetime, ledger: Ledger) -> bool:
+    charged = ledger.succeeded_at()
+    return charged is not None and charged > declined_at
+
+
+def _hit(statement: Statement, answer: Answer, not_before: datetime | None = None) -> RuleHit:
+    detail = f"{statement.meaning} (declined {answer.at:%Y-%m-%d %H:%M} UTC)"
+    return RuleHit(rule=statement.rule, detail=detail, source=statement.source, not_before=not_before)
+
+
+def _capped(cap: Cap, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str], at: datetime) -> RuleHit | None:
+    times = ledger.counted(cap, amount)
+    if len(times) < cap.limit:
+        return None
+    if cap.window == "consecutive":
+        broken_at = _broken_at(cap, ledger, credential, amount)
+        times = times[bisect_right(times, broken_at) :] if broken_at else times
+    if cap.counts == "reattempts":
+        times = times[1:]
     if cap.window == "calendar_day":
-        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        today = sum(at >= midnight for at in times)
+        midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = len(times) - bisect_left(times, midnight)
         full = (today, midnight + timedelta(days=1)) if today >= cap.limit else None
     else:
-        full = used_up(times, cap.limit, timedelta(hours=cap.hours), now)
+        full = used_up(times, cap.limit, timedelta(hours=cap.hours), at)
     if full is None:
         return None
     span = "today (UTC)" if cap.window == "calendar_day" else f"in the last {_span(cap.hours)}"
-    return RuleHit(rule=cap.id, detail=f"{full[0]} {cap.counts} {span}; {cap.limit} are allowed", source=cap.source, not_before=full[1])
+    detail = f"{full[0]} {cap.counts} {span}; {cap.limit} are allowed"
+    return RuleHit(rule=cap.id, detail=detail, source=load_rules().title(cap.source), not_before=full[1])
 
 
-def _counts(cap: Cap, entry: LedgerEntry, amount_minor: int, currency: str) -> bool:
-    same_key = cap.key == "credential" or (entry.amount_minor == amount_minor and entry.currency == currency)
-    return entry.state != SUCCEEDED and same_key and (cap.initiated_by == "anyone" or entry.customer_initiated is not True)
+def _broken_at(cap: Cap, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str]) -> datetime | None:
+    """When the run that the cap counts was last broken."""
+    events = [ledger.succeeded_at(amount if cap.key == "credential_amount" else None)] if "success" in cap.resets_on else []
+    events += [credential.changed_at] if "update" in cap.resets_on else []
+    return max((event for event in events if event), default=None)
 
 
 def _span(hours: int) -> str:
     return f"{hours // 24} days" if hours > 24 and hours % 24 == 0 else f"{hours} hours"
-
-
-def _prohibited(rule: Prohibition, entries: Sequence[LedgerEntry], credential: CredentialFacts) -> RuleHit | None:
-    if credential.rail not in rule.rails:
-        return None
-    declines = [e.at for e in entries if e.category in rule.categories and e.state != SUCCEEDED]
-    if not declines or _lifted(rule, declines[-1], entries, credential):
-        return None
-    detail = f"{rule.meaning} ({declines[-1]:%Y-%m-%d})"
-    return RuleHit(rule=rule.id, detail=detail, source=rule.source)
-
-
-def _lifted(rule: Prohibition, declined_at: datetime, entries: Sequence[LedgerEntry], credential: CredentialFacts) -> bool:
-    """A platform's id is not a number: only with a fingerprint do we know that changed data are still the same number."""
-    changed = credential.changed_at > declined_at
-    charged = any(e.state == SUCCEEDED and e.at > declined_at for e in entries)
-    match rule.lifted_by:
-        case "new_credential":
-            return changed and not credential.has_fingerprint
-        case "update":
-            return changed or charged
-        case "success":
-            return charged or (changed and not credential.has_fingerprint)
-
-
-def _issued_in(rule: IssuerCountry, credential: CredentialFacts) -> RuleHit | None:
-    if credential.rail is not Rail.CARD or credential.country not in rule.countries:
-        return None
-    return RuleHit(rule=rule.id, detail=rule.meaning, source=rule.source)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.errors import Misconfigured
 from recoup.events import CancellationKind
 from recoup.record import Record

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.money import exponent
 from recoup.policy import Escalations
 

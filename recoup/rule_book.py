@@ -9,9 +9,9 @@ from enum import StrEnum
 from functools import lru_cache
 
 from recoup.case import Hold
-from recoup.network import network_rules
 from recoup.proposal import RuleHit
 from recoup.record import Record
+from recoup.rule_data import load_rules
 
 
 class Strength(StrEnum):
@@ -55,7 +55,6 @@ ABSOLUTE = (
     ("amount-not-remaining", "a charge collects exactly what remains of the invoice", DOUBLE_CHARGE),
     ("credential-unusable", "the payment method was removed or is no longer valid", SAFETY),
     ("attempt-in-flight", "another attempt is under way, or nobody knows its outcome", DOUBLE_CHARGE),
-    ("outcome-unread", "the last answer left the outcome open and the invoice was not read since", DOUBLE_CHARGE),
     ("platform-retry-imminent", "the platform is about to charge by itself", DOUBLE_CHARGE),
 )
 
@@ -90,7 +89,11 @@ ESCALATIONS = (
 def rule_book() -> dict[str, Rule]:
     """All rules by id: absolute ones first, the networks' among them."""
     listed = [Rule(id=i, strength=Strength.ABSOLUTE, meaning=meaning, source=source) for i, meaning, source in ABSOLUTE]
-    networks = [Rule(id=rule.id, strength=Strength.ABSOLUTE, meaning=rule.meaning, source=rule.source) for rule in network_rules().all]
+    rules = load_rules()
+    networks = [
+        Rule(id=entry.id, strength=Strength.ABSOLUTE, meaning=entry.meaning, source=rules.title(entry.source))
+        for entry in (*rules.treatment, *rules.permission, *rules.cap, *rules.issuer_country)
+    ]
     house = [Rule(id=i, strength=Strength.HOUSE, meaning=meaning, source=source) for i, meaning, source in HOUSE]
     asking = [Rule(id=i, strength=Strength.ESCALATION, meaning=meaning, source=source) for i, meaning, source in ESCALATIONS]
     return {rule.id: rule for rule in (*listed, *networks, *house, *asking)}

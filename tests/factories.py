@@ -9,7 +9,7 @@ from typing import Any
 
 from recoup.actions import ActionName, Channel, ChargeArgs, MessageArgs, NoteArgs, make_action
 from recoup.case import CaseStatus
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.events import EventKind, Reading
 from recoup.facts import (
     AccountFacts,
@@ -251,8 +251,24 @@ def credential_facts(**changes: Any) -> CredentialFacts:
     return CredentialFacts(**(values | changes))
 
 
+CODE_OF = {
+    Category.NEVER: "lost_card",
+    Category.MANDATE_STOPPED: "revocation_of_authorization",
+    Category.NEW_DATA: "expired_card",
+    Category.CUSTOMER_ACTION: "authentication_required",
+    Category.POLICY: "card_not_supported",
+    Category.UNKNOWN_OUTCOME: "lock_timeout",
+    Category.GENERIC: "do_not_honor",
+    Category.FUNDS: "insufficient_funds",
+    Category.TECHNICAL: "processing_error",
+}
+
+
 def attempt_facts(**changes: Any) -> AttemptFacts:
-    """The platform's first attempt, failed for insufficient funds."""
+    """The platform's first attempt, failed for insufficient funds; a category alone brings a code of its own."""
+    if changes.get("category") is not None:
+        code = CODE_OF[changes["category"]]
+        changes = {"codes": DeclineCodes(processor="stripe", decline_code=code), "reason": code} | changes
     values: dict[str, Any] = {
         "id": "att_1",
         "credential_id": "crd_1",

@@ -6,7 +6,7 @@ from typing import Any
 
 from agents import prioritization
 from recoup.actions import ActionName, RiskClass
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import ActionFacts, AttemptFacts, CaseFacts
 from recoup.policy import Policy
 from recoup.proposal import Proposal

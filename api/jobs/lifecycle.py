@@ -9,8 +9,8 @@ from memory.cases import Opening
 from memory.database import Write
 from memory.invoices import InvoiceRow
 from recoup.case import CaseStatus, Fact, FactKind, Transition, next_state
+from recoup.category import Category
 from recoup.debt import debt_of
-from recoup.decline import Category
 from recoup.events import Reading
 from recoup.invoice import AttemptSnapshot, AttemptStatus
 from recoup.news import concerned_attempt, facts_of

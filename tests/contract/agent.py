@@ -10,7 +10,7 @@ from typing import Any
 from agents.bounds import Checked
 from recoup.actions import ActionName, NoteArgs, WriteOffArgs, make_action
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts
 from recoup.invoice import AttemptStatus
 from recoup.policy import Policy

@@ -7,7 +7,7 @@ import pytest
 
 from recoup.actions import Action
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts, LedgerEntry
 from recoup.invoice import AttemptStatus, Rail
 from recoup.policy import Mode, Policy

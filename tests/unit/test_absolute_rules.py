@@ -8,7 +8,7 @@ import pytest
 from recoup.absolute_rules import hard_rules
 from recoup.actions import Action, ActionName, AgencyArgs, CancelArgs, ExtendGraceArgs, NoArgs, RefundArgs, RiskClass, make_action
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts
 from recoup.invoice import AttemptStatus, Initiator, InvoiceStatus
 from tests.factories import (
@@ -40,6 +40,12 @@ GRACE = make_action(ActionName.EXTEND_GRACE, ExtendGraceArgs(until=NOW + timedel
 REFUND = make_action(ActionName.REFUND_DUPLICATE, RefundArgs(attempt_id="att_1", amount_minor=4900, currency="USD"))
 
 
+def world(**changes: Any) -> CaseFacts:
+    """The default world two days after the failure, when no wait is left."""
+    at = NOW - timedelta(days=2)
+    return make_facts(**{"ledger": (ledger_entry(at=at),), "attempts": (attempt_facts(occurred_at=at),), **changes})
+
+
 def denied_by(action: Action, facts: CaseFacts) -> set[str]:
     return {hit.rule for hit in hard_rules(action, facts)}
 
@@ -59,7 +65,7 @@ BACKUP_CARD = credential_facts(id="crd_2", vendor_id="pm_2")
 
 
 def test_in_the_default_world_nothing_is_denied() -> None:
-    facts = make_facts(backups=(BACKUP_CARD,))
+    facts = world(backups=(BACKUP_CARD,))
     for action in (RETRY, MESSAGE, NOTE, BACKUP, SUSPEND, CANCEL, AGENCY, GRACE):
         assert denied_by(action, facts) == set(), action.name
 
@@ -131,7 +137,7 @@ DENIALS: list[tuple[str, Action, dict[str, Any], str]] = [
         "a lock timeout and no reading since",
         RETRY,
         {
-            "attempts": (attempt_facts(category=Category.UNKNOWN_OUTCOME),),
+            "ledger": (ledger_entry(category=Category.UNKNOWN_OUTCOME),),
             "invoice": invoice_facts(read_at=FAILED_AT - timedelta(seconds=1)),
         },
         "outcome-unread",
@@ -161,7 +167,7 @@ DENIALS: list[tuple[str, Action, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("why", "action", "changes", "rule"), DENIALS, ids=[row[0] for row in DENIALS])
 def test_an_absolute_rule_denies(why: str, action: Action, changes: dict[str, Any], rule: str) -> None:
-    assert rule in denied_by(action, make_facts(**changes))
+    assert rule in denied_by(action, world(**changes))
 
 
 ALLOWED: list[tuple[str, Action, dict[str, Any]]] = [
@@ -188,7 +194,7 @@ ALLOWED: list[tuple[str, Action, dict[str, Any]]] = [
     (
         "another case's reservation is no attempt of this invoice",
         RETRY,
-        {"ledger": (ledger_entry(id="rsv_1", state="reserved", own_case=False),)},
+        {"ledger": (ledger_entry(id="rsv_1", state="reserved", own_case=False, category=None),)},
     ),
     ("the platform's next attempt is tomorrow", RETRY, {"invoice": invoice_facts(next_platform_attempt_at=NOW + timedelta(days=1))}),
     (
@@ -196,13 +202,13 @@ ALLOWED: list[tuple[str, Action, dict[str, Any]]] = [
         RETRY,
         {"invoice": invoice_facts(next_platform_attempt_at=NOW - timedelta(days=1))},
     ),
-    ("a customer's failed try is no attempt in flight", RETRY, {"attempts": (attempt_facts(initiator=Initiator.CUSTOMER),)}),
+    ("a customer's failed try is no attempt in flight", RETRY, {"attempts": (attempt_facts(initiator=Initiator.CUSTOMER, occurred_at=NOW - timedelta(days=2)),)}),
 ]
 
 
 @pytest.mark.parametrize(("why", "action", "changes"), ALLOWED, ids=[row[0] for row in ALLOWED])
 def test_no_absolute_rule_denies(why: str, action: Action, changes: dict[str, Any]) -> None:
-    assert denied_by(action, make_facts(**changes)) == set()
+    assert denied_by(action, world(**changes)) == set()
 
 
 def test_a_missing_capability_is_named() -> None:
@@ -211,7 +217,7 @@ def test_a_missing_capability_is_named() -> None:
 
 
 def test_after_the_platforms_own_attempt_the_charge_may_follow() -> None:
-    facts = make_facts(invoice=invoice_facts(next_platform_attempt_at=NOW))
+    facts = world(invoice=invoice_facts(next_platform_attempt_at=NOW))
     (hit,) = hard_rules(RETRY, facts)
     assert hit.not_before == NOW + timedelta(hours=1)
     assert hard_rules(RETRY, facts.model_copy(update={"now": hit.not_before})) == ()
@@ -219,7 +225,7 @@ def test_after_the_platforms_own_attempt_the_charge_may_follow() -> None:
 
 def test_no_absolute_rule_can_be_overridden_by_a_person() -> None:
     for _, action, changes, rule in DENIALS:
-        facts = make_facts(**changes, overridden_rules=(rule,))
+        facts = world(**changes, overridden_rules=(rule,))
         assert rule in denied_by(action, facts)
         assert not any(hit.overridable for hit in hard_rules(action, facts))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recoup.actions import Action, ActionName, NoArgs, RiskClass, make_action
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts
 from recoup.gate import account_share, is_low_risk, judge, mode_for
 from recoup.invoice import AttemptStatus, Initiator, InvoiceStatus
@@ -87,8 +87,8 @@ def test_without_a_policy_of_its_own_an_installation_asks() -> None:
 def test_a_denial_lists_every_rule_and_counts_under_the_first() -> None:
     verdict = answer(RETRY, calm(kill_switch=True, case=case_info(holds=(Hold.DISPUTE,)), ledger=(ledger_entry(),)), Mode.AUTO)
     assert verdict.answer is DENY
-    assert [hit.rule for hit in verdict.rules] == ["kill-switch", "hold-dispute", "hours-between-attempts"]
-    assert verdict.not_before is None, "time cures one of the three, and not the others"
+    assert [hit.rule for hit in verdict.rules] == ["kill-switch", "hold-dispute", "funds-decline", "hours-between-attempts"]
+    assert verdict.not_before is None, "time cures two of the four, and not the others"
 
 
 def test_a_denial_that_time_cures_says_when() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recoup.actions import Action, ActionName, AgencyArgs, Channel, make_action
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts
 from recoup.house_rules import house_rules, postponement
 from recoup.invoice import Initiator

@@ -5,9 +5,8 @@ from datetime import time
 
 import pytest
 
-from recoup.decline import Category, decline_table, meaning
+from recoup.category import Category
 from recoup.errors import Misconfigured
-from recoup.invoice import DeclineCodes
 from recoup.policy import Policy, default_policy_text, parse_policy
 
 
@@ -70,58 +69,3 @@ def test_what_is_wrong_in_a_policy_is_named(text: str, named: str) -> None:
 def test_contact_hours_are_local_times() -> None:
     hours = parse_policy("[house]\ncontact_hours = { start = 09:30:00, end = 18:00:00 }").house.contact_hours
     assert (hours.start, hours.end) == (time(9, 30), time(18))
-
-
-# Decline codes
-
-STRIPE = {
-    Category.NEVER: "lost_card stolen_card pickup_card fraudulent merchant_blacklist highest_risk_level previously_declined_do_not_retry"
-    " security_violation do_not_try_again",
-    Category.MANDATE_STOPPED: "revocation_of_authorization revocation_of_all_authorizations stop_payment_order",
-    Category.NEW_DATA: "incorrect_number invalid_number invalid_account expired_card invalid_expiry_month invalid_expiry_year incorrect_cvc"
-    " invalid_cvc incorrect_zip incorrect_address new_account_information_available",
-    Category.CUSTOMER_ACTION: "authentication_required authentication_not_handled call_issuer incorrect_pin invalid_pin pin_try_exceeded",
-    Category.POLICY: "card_not_supported currency_not_supported transaction_not_allowed not_permitted service_not_allowed restricted_card"
-    " invalid_amount testmode_decline",
-    Category.FUNDS: "insufficient_funds withdrawal_count_limit_exceeded card_velocity_exceeded",
-    Category.GENERIC: "do_not_honor generic_decline no_action_taken try_again_later approve_with_id",
-    Category.TECHNICAL: "processing_error issuer_not_available reenter_transaction",
-    Category.UNKNOWN_OUTCOME: "duplicate_transaction lock_timeout",
-}
-
-
-@pytest.mark.parametrize("processor", ["stripe", "sandbox"])
-@pytest.mark.parametrize(("category", "codes"), STRIPE.items())
-def test_what_stripes_codes_ask_for(processor: str, category: Category, codes: str) -> None:
-    for code in codes.split():
-        found = meaning(DeclineCodes(processor=processor, decline_code=code))
-        assert (found.category, found.reason, found.known) == (category, code, True)
-        assert found.source
-
-
-RECURLY = {
-    "fraud_stolen_card": Category.NEVER,
-    "cardholder_requested_stop": Category.MANDATE_STOPPED,
-    "expired_card": Category.NEW_DATA,
-    "call_issuer": Category.CUSTOMER_ACTION,
-    "three_d_secure_action_required": Category.CUSTOMER_ACTION,
-    "card_type_not_accepted": Category.POLICY,
-    "gateway_timeout": Category.UNKNOWN_OUTCOME,
-    "temporary_hold": Category.GENERIC,
-    "insufficient_funds": Category.FUNDS,
-    "issuer_unavailable": Category.TECHNICAL,
-}
-
-
-@pytest.mark.parametrize(("code", "category"), RECURLY.items())
-def test_what_recurlys_codes_ask_for(code: str, category: Category) -> None:
-    assert meaning(DeclineCodes(processor="recurly", decline_code=code)).category is category
-
-
-def test_a_code_means_nothing_without_its_processor() -> None:
-    found = meaning(DeclineCodes(processor="somebody", decline_code="lost_card"))
-    assert (found.category, found.known) == (Category.GENERIC, False)
-
-
-def test_every_category_has_codes() -> None:
-    assert {row.category for row in decline_table().values()} == set(Category)

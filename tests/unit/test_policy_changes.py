@@ -1,5 +1,6 @@
 """What a change of policy changes, seen before it is in force."""
 
+from datetime import timedelta
 from typing import Any
 
 from recoup.actions import Action
@@ -41,8 +42,9 @@ def test_a_bolder_mode_runs_what_was_asked() -> None:
 
 
 def test_a_looser_house_rule_names_the_rule_that_falls_silent() -> None:
-    looser = parse_policy("[house]\nhours_between_attempts = 0")
-    (change,) = answer_changes(judged(make_retry()), looser)
+    strict = parse_policy("[house]\nhours_between_attempts = 48")
+    old = judged(make_retry(), policy=strict, ledger=(ledger_entry(at=NOW - timedelta(hours=30)),), attempts=())
+    (change,) = answer_changes(old, make_policy())
     assert (change.before, change.after, change.rule) == (Answer.DENY, Answer.ASK, "hours-between-attempts")
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.policy import Escalations
 from recoup.priority import RECOVERABILITY, priority
 
