@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from evals.bench import appends, decisions, jobs, memory_use, scaling, webhooks
+from evals.bench import appends, decisions, jobs, memory_use, rules, scaling, webhooks
 from evals.bench.figure import Figure, tell
 from evals.bench.server import Server, server
 
 Benchmark = Callable[[Server, Path], AsyncGenerator[Figure]]
 
 BENCHMARKS: Mapping[str, Benchmark] = {
+    "rules": rules.figures,
     "webhooks": webhooks.figures,
     "appends": appends.figures,
     "jobs": jobs.figures,

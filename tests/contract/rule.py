@@ -7,10 +7,10 @@ from pathlib import Path
 from recoup.actions import Action
 from recoup.facts import CaseFacts
 from recoup.gate import judge
-from recoup.network import network_rules
 from recoup.policy import Mode, Policy
 from recoup.proposal import Answer, Proposed, RuleHit, Verdict
 from recoup.rule_book import Strength, rule_book
+from recoup.rule_data import load_rules
 
 RULES_PAGE = Path(__file__).parents[2] / "docs/rules.md"
 AUTO = Policy(mode=Mode.AUTO)
@@ -55,7 +55,7 @@ class RuleContract:
         assert f"| `{rule.id}` | {rule.meaning} | {rule.source} |" in RULES_PAGE.read_text(encoding="utf-8")
 
     def test_a_networks_rule_has_the_days_on_which_it_holds(self, bench: RuleBench) -> None:
-        for rule in (rule for rule in network_rules().all if rule.id == bench.rule):
+        for rule in (rule for rule in load_rules().entries if rule.id == bench.rule):
             assert rule.effective_from <= bench.speaks.now.date()
             assert (rule.effective_to or date.max) > rule.effective_from
 
