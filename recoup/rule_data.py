@@ -4,6 +4,7 @@ Four kinds of entry, all dated and cited. ``codes``: what a speaker (a processor
 a group of reasons asks for. ``permission``: what a speaker itself allows after one of its codes. ``cap``: how many attempts in how long.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable
 from datetime import date
@@ -11,7 +12,7 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from recoup.category import Category, Retry
 from recoup.errors import Defect
@@ -32,6 +33,7 @@ FILES = (
     "sepa",
 )
 ANY_CODE = "*"
+RANGE = re.compile(r"(\d+)-(\d+)")
 Lifting = Literal["new_credential", "update", "success"]
 K = TypeVar("K")
 V = TypeVar("V")
@@ -61,11 +63,26 @@ class Dated(Record):
         return self.effective_from <= day and (self.effective_to is None or day < self.effective_to)
 
 
+def _with_ranges_written_out(reasons: dict[str, str]) -> dict[str, str]:
+    """Every code by itself. Raises ValueError where a range ends before it begins or a code is named twice."""
+    found: dict[str, str] = {}
+    for key, reason in reasons.items():
+        is_range = RANGE.fullmatch(key)
+        codes = [str(number) for number in range(int(is_range[1]), int(is_range[2]) + 1)] if is_range else [key]
+        if not codes:
+            raise ValueError(f"the range {key} ends before it begins")
+        twice = sorted(found.keys() & codes)
+        if twice:
+            raise ValueError(f"{key} names the code {twice[0]} a second time")
+        found.update(dict.fromkeys(codes, reason))
+    return found
+
+
 class Codes(Dated):
-    """What ``speaker`` calls each reason; ``reasons`` maps its code to ours."""
+    """What ``speaker`` calls each reason; ``reasons`` maps its code to ours. ``2109-2999`` stands for every number of that range."""
 
     speaker: str
-    reasons: dict[str, str]
+    reasons: Annotated[dict[str, str], AfterValidator(_with_ranges_written_out)]
 
 
 class TreatmentRule(Dated):
