@@ -142,7 +142,7 @@ class _Walk:
                 yield _told(bar, said)
         for series, begun in self.series.items():
             if said := self._overrun(series, begun, ours.at, changed_at):
-                yield f"more than {series.most} attempts after {said}"
+                yield f"more than {series.most} more after {said}"
         for cap in caps_for(self.card.rail, self.network, self.card.country, day):
             if self._used(cap, ours) >= cap.most:
                 yield f"more than {cap.name}"
@@ -184,7 +184,7 @@ class _Walk:
 def _told(bar: Bar, said: str) -> str:
     if bar.wait is None:
         return f"attempt after {said}, which had not been cured"
-    return f"attempt after {said}, within {bar.wait / timedelta(hours=1):.0f} hours of it"
+    return f"attempt after {said}, less than {bar.wait / timedelta(hours=1):.0f} h later"
 
 
 @lru_cache(maxsize=65536)
