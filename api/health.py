@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from api.auth import ServicesDep
 from graph.readiness import Readiness, check_readiness
-from memory import counts
+from memory import counts, unknown_codes
 
 router = APIRouter(tags=["health"])
 
@@ -39,7 +39,9 @@ async def metrics(services: ServicesDep) -> Response:
     registry = CollectorRegistry()
     async with services.db.read() as session:
         rows = await counts.by_state(session)
+        unknown = await unknown_codes.count(session)
     gauges = {name: Gauge(f"recoup_{name}", f"Number of {name} by state", ["state"], registry=registry) for name in counts.TABLES}
     for row in rows:
         gauges[row.table].labels(row.state).set(row.rows)
+    Gauge("recoup_unknown_decline_codes", "Failed attempts whose decline code no table has", registry=registry).set(unknown)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "events": ("api.cli.events", "command", "List what came in; replay what is dead."),
     "audit": ("api.cli.audit", "command", "Verify the audit log and check the invariants."),
     "keys": ("api.cli.keys", "command", "Create, list and revoke API keys."),
+    "explain-decline": ("api.cli.explain_decline", "command", "Say what a decline code means and what is allowed after it."),
+    "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that none of them knows."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }
 
