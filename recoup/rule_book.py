@@ -112,8 +112,9 @@ def hold_rule(hold: Hold) -> str:
 
 PAGE = """# The rules of the gate
 
-Generated from `recoup/rule_book.py` and `recoup/rules/network.toml` by `python -m recoup.rule_book > docs/rules.md`; a test fails
-while this page is stale. What the gate does with them is in `recoup/gate.py`.
+Generated from `recoup/rule_book.py`, `recoup/rules/treatments.toml`, `recoup/rules/permissions.toml` and `recoup/rules/caps.toml` by
+`python -m recoup.rule_book > docs/rules.md`; a test fails while this page is stale. What the gate does with them is in
+`recoup/gate.py`, what single decline codes mean in [declines.md](declines.md).
 
 ## Absolute rules
 

@@ -82,12 +82,15 @@ def _wait(wait: Statement | None) -> str:
 
 
 def _most(treatment: Treatment, cited: list[Dated], rules: Rules) -> Iterator[str]:
-    if treatment.most is None:
+    cap = next((entry for entry in cited if isinstance(entry, Cap)), None)
+    if treatment.most is None or cap is None:
         yield "no cap binds"
         return
-    days = treatment.most.days
-    yield f"{treatment.most.count} in {'24 hours' if days == 1 else f'{days} days'}, whoever makes them"
-    yield from (f"{cap.meaning} ({cap.id}; {rules.title(cap.source)})" for cap in cited if isinstance(cap, Cap))
+    count, days = treatment.most.count, treatment.most.days
+    span = "24 hours" if days == 1 else f"{days} days"
+    told = f"{count} in {span}, this one included" if cap.counts == "attempts" else f"{count} more in {span}"
+    yield f"{told}, whoever makes them"
+    yield f"{cap.meaning} ({cap.id}; {rules.title(cap.source)})"
 
 
 def _cited(treatment: Treatment, rules: Rules) -> list[Dated]:

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("api.cli.audit", "command", "Verify the audit log and check the invariants."),
     "keys": ("api.cli.keys", "command", "Create, list and revoke API keys."),
     "explain-decline": ("api.cli.explain_decline", "command", "Say what a decline code means and what is allowed after it."),
-    "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that none of them knows."),
+    "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that nobody knows."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }
 

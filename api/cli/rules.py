@@ -49,7 +49,10 @@ def check(ctx: click.Context, *, at: str | None, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many at most.")
 @json_option
 def unknown(limit: int, *, as_json: bool) -> None:
-    """List decline codes that no table had when they came in, the most frequent first."""
+    """List decline codes that no table had.
+
+    As seen in failed attempts when they were read, the most frequent first.
+    """
     from api.cli.session import with_services
     from graph.bootstrap import Services
     from memory import unknown_codes

@@ -81,7 +81,7 @@ def test_people_read_what_it_means_what_is_allowed_and_who_says_so() -> None:
         "means do_not_honor: the bank refused without a reason",
         "try again yes, within waits and caps Mastercard advice 02: it cannot be approved now; again after 72 hours (mastercard-advice-02;",
         "not before 72 hours after the decline (mastercard-advice-02)",
-        "at most 4 in 30 days, whoever makes them",
+        "at most 4 more in 30 days, whoever makes them at most 4 reattempts on a card in 30 days",
         "customer may be told: “",
         "stripe-codes since 2020-01-01 Stripe, decline codes",
     ):
