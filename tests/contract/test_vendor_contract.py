@@ -125,6 +125,12 @@ def test_headers_are_part_of_the_contract(vendor: Vendor) -> None:
         ("POST", "/accounts/e28zov4fw0v2/notes", "", '{"message": "seen"}'),
         ("GET", "/invoices", "sort=updated_at&order=asc&begin_time=2026-11-01T00:00:00Z&limit=200", ""),
         ("GET", "/invoices", "ids=h1at4d57xlmy,gyqgg0d3v9n1", ""),
+        ("GET", "/invoices", "cursor=h1at4d57xlmy:1793610000&limit=200", ""),
+        ("HEAD", "/invoices", "state=past_due", ""),
+        ("POST", "/invoices/number-1000/refund", "", '{"type": "amount", "amount": 12.5}'),
+        ("DELETE", "/subscriptions/uuid-59f0", "refund=none", ""),
+        ("GET", "/transactions/uuid-59f0", "", ""),
+        ("GET", "/sites/subdomain-sample", "", ""),
     ],
 )
 def test_what_an_adapter_sends_to_recurly_is_allowed(method: str, path: str, query: str, body: str) -> None:
@@ -140,7 +146,8 @@ def test_what_an_adapter_sends_to_recurly_is_allowed(method: str, path: str, que
         ("PUT", "/subscriptions/e28zov4fw0v2/pause", "", "{}", "body.remaining_pause_cycles: missing"),
         ("PUT", "/subscriptions/e28zov4fw0v2/pause", "", "", "body: missing"),
         ("GET", "/invoices", "limit=201", "", 'query.limit: "201" is not one of'),
-        ("GET", "/invoices", "cursor=x", "", "query.cursor: unknown key"),
+        ("GET", "/invoices", "page=2", "", "query.page: unknown key"),
+        ("POST", "/invoices/number-1000/refund", "", '{"amount": 1}', "body.type: missing"),
         ("GET", "/invoices", "begin_time=yesterday", "", 'query.begin_time: "yesterday" is not a "date-time"'),
         ("GET", "/invoices/E28ZOV", "", "", "path parameter invoice_id: 'E28ZOV' does not look like"),
         ("PUT", "/invoices/e28zov4fw0v2/collect", "", "{", "body: Expecting"),
@@ -219,9 +226,10 @@ def test_an_answer_that_is_no_json_is_refused() -> None:
 
 def test_a_status_that_recurly_does_not_document_is_refused_unless_any_call_may_get_it() -> None:
     path = "/accounts/code-1/billing_infos"
-    error = {"type": "rate_limited", "message": "slow down"}
+    error = {"error": {"type": "rate_limited", "message": "slow down"}}
     assert answer_problems("recurly", "GET", path, 429, error) == []
     assert answer_problems("recurly", "GET", path, 418, error) == ["status 418 is none of ['200', '400', '404']"]
+    assert answer_problems("recurly", "GET", path, 429, error["error"]) != []
 
 
 def test_forms_become_objects_and_lists() -> None:

@@ -21,6 +21,7 @@ from tests.vendors.contract_forms import decode
 from tests.vendors.contract_left_out import add_left_out
 from tests.vendors.contract_problems import problems_of
 from tests.vendors.contract_schema import Json, Shaper, references, whole_numbers
+from tests.vendors.recurly_left_out import complete_recurly
 
 Vendor = Literal["stripe", "stripe-2026", "recurly"]
 FILES: dict[Vendor, str] = {
@@ -47,7 +48,13 @@ STRIPE_IDS = {
     "id": r"evt_\w+",
     "webhook_endpoint": r"we_\w+",
 }
-RECURLY_IDS = {"account_id": r"(code-.+|[a-z0-9]+)", "invoice_id": r"(number-.+|[a-z0-9]+)", "subscription_id": r"(uuid-.+|[a-z0-9]+)"}
+RECURLY_IDS = {
+    "account_id": r"(code-.+|[a-z0-9]+)",
+    "invoice_id": r"(number-.+|[a-z0-9]+)",
+    "subscription_id": r"(uuid-.+|[a-z0-9]+)",
+    "transaction_id": r"(uuid-.+|[a-z0-9]+)",
+    "site_id": r"(subdomain-.+|[a-z0-9]+)",
+}
 RECURLY_ID = r"[a-z0-9]+"
 
 
@@ -90,6 +97,7 @@ class Contract:
         folder = Path(given) / "specs"
         document = json.loads((folder / FILES[vendor]).read_text(encoding="utf-8"))
         if vendor == "recurly":
+            complete_recurly(document)
             return Contract(vendor, document)
         add_left_out(document, derived=vendor == "stripe-2026")
         official = json.loads((folder / FILES["stripe"]).read_text(encoding="utf-8"))

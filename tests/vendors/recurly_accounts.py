@@ -31,10 +31,8 @@ class AccountCalls:
 
     def find(self, told: str) -> Account:
         """By id, or by code with ``code-`` before it."""
-        if told.startswith("code-"):
-            found = self._store.codes.get(told[5:])
-        else:
-            found = self._store.accounts.get(told)
+        by_code = told.startswith("code-")
+        found = self._store.codes.get(told[5:]) if by_code else self._store.accounts.get(told)
         if found is None:
             raise not_found("Account", told)
         return found

@@ -21,10 +21,8 @@ class InvoiceCalls:
 
     def find(self, told: str) -> Invoice:
         """By id, or by number with ``number-`` before it."""
-        if told.startswith("number-"):
-            found = self._store.numbers.get(told[7:])
-        else:
-            found = self._store.invoices.get(told)
+        by_number = told.startswith("number-")
+        found = self._store.numbers.get(told[7:]) if by_number else self._store.invoices.get(told)
         if found is None:
             raise not_found("Invoice", told)
         return found
