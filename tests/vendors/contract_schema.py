@@ -66,7 +66,7 @@ class Shaper:
         if kind == "null":
             return {"type": "null"}
         if self.encoded and "enum" in out:
-            out["enum"] = [str(value) for value in out["enum"]]
+            out["enum"] = [str(value).lower() if isinstance(value, bool) else str(value) for value in out["enum"]]
         if "items" in schema:
             out["items"] = self.shape(schema["items"])
         if "properties" in schema or "additionalProperties" in schema:

@@ -67,7 +67,7 @@ class Dunning:
                 if not self._has_tried_enough(invoice):
                     invoice.retry_count += 1
                     self._try(invoice)
-            if invoice.state == "past_due" and self._next_message(invoice) <= now:
+            if invoice.state == "past_due" and (message := self._next_message(invoice)) and message <= now:
                 self._write(invoice, is_final=False)
             if invoice.state == "past_due" and self._end(invoice) <= now:
                 self._finish(invoice)
@@ -110,13 +110,13 @@ class Dunning:
         self._webhooks.tell("dunning_event", "created", invoice, invoice_number=int(invoice.number))
 
     def _moments(self, invoice: Invoice) -> list[datetime]:
-        moments = [self._next_message(invoice), self._end(invoice)]
-        return moments + ([invoice.next_retry_at] if invoice.next_retry_at else [])
+        return [at for at in (self._next_message(invoice), self._end(invoice), invoice.next_retry_at) if at]
 
-    def _next_message(self, invoice: Invoice) -> datetime:
+    def _next_message(self, invoice: Invoice) -> datetime | None:
+        """When the campaign writes next; the last message goes out with the end."""
         days = self._store.campaigns[invoice.dunning_campaign_id or ""].message_days
         sent = invoice.dunning_events_sent
-        return _since(invoice) + timedelta(days=days[sent]) if sent < len(days) else self._end(invoice)
+        return _since(invoice) + timedelta(days=days[sent]) if sent < len(days) else None
 
     def _end(self, invoice: Invoice) -> datetime:
         return _since(invoice) + timedelta(days=self._store.campaigns[invoice.dunning_campaign_id or ""].total_days)
