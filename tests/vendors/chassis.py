@@ -8,10 +8,11 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -161,7 +162,9 @@ class Site(ABC):
         self.log: list[Exchange] = []
         self.attempts: list[Attempt] = []
         self.defects: list[Exception] = []
+        self.date_skew = timedelta()
         self._keys_in_flight: Counter[str] = Counter()
+        self._interludes: list[tuple[str, str, Callable[[], object]]] = []
 
     @abstractmethod
     def answer(self, request: Request) -> Answer:
@@ -218,6 +221,7 @@ class Site(ABC):
         """The answer to a request under a misbehaviour; breaking connections and waiting is left to the wire."""
         trouble = order.trouble if order else None
         with self.lock:
+            self._play_interlude(request)
             answer = None if trouble in NOT_PROCESSED else self.answer(request)
             if trouble is not None and order is not None and (answer is None or trouble in KEPT_ERRORS):
                 answer = self.trouble_answer(trouble, request)
@@ -226,7 +230,20 @@ class Site(ABC):
                 if trouble in KEPT_ERRORS and request.idempotency_key:
                     self.keys.replace(request.idempotency_key, request, answer)
             assert answer is not None
-            return answer
+            return answer.with_headers(Date=format_datetime(self.clock.now() + self.date_skew, usegmt=True))
+
+    def before_next(self, method: str, path_prefix: str, act: Callable[[], object]) -> None:
+        """Lets something happen after the next such request was sent and before it is processed: the narrowest race there is."""
+        with self.lock:
+            self._interludes.append((method, path_prefix, act))
+
+    def _play_interlude(self, request: Request) -> None:
+        for interlude in self._interludes:
+            method, prefix, act = interlude
+            if method == request.method and request.path.startswith(prefix):
+                self._interludes.remove(interlude)
+                act()
+                return
 
     def record(self, request: Request, answer: Answer | None, order: Misbehaviour | None, *, delivered: bool) -> None:
         """Writes the log; what identifies the caller is masked."""

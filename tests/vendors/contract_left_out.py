@@ -13,6 +13,7 @@ RANGE: Json = {"anyOf": [{"type": "object", "properties": {"gt": WHOLE, "gte": W
 PAGING: Json = {"ending_before": TEXT, "limit": WHOLE, "starting_after": TEXT, "expand": TEXTS}
 REFUND_REASONS = ["duplicate", "fraudulent", "requested_by_customer"]
 CANCEL_REASONS = ["abandoned", "duplicate", "fraudulent", "requested_by_customer"]
+ERROR: Json = {"$ref": "#/components/schemas/error"}
 REFUND: Json = {
     "amount": WHOLE,
     "charge": TEXT,
@@ -83,7 +84,7 @@ def _operations(derived: bool) -> Json:
         return {"$ref": f"#/components/schemas/{own}"}
 
     def get(name: str) -> Json:
-        return _operation(ref("error"), ref(name), {"expand": TEXTS})
+        return _operation(ref(name), {"expand": TEXTS})
 
     def listing(name: str, **filters: Json) -> Json:
         page = {
@@ -92,11 +93,11 @@ def _operations(derived: bool) -> Json:
             "has_more": TRUTH,
             "url": TEXT,
         }
-        return _operation(ref("error"), {"type": "object", "properties": page, "required": list(page)}, PAGING | filters)
+        return _operation({"type": "object", "properties": page, "required": list(page)}, PAGING | filters)
 
     def post(name: str, **body: Json) -> Json:
         form = {"application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": {"expand": TEXTS, **body}}}}
-        return _operation(ref("error"), ref(name), {}) | {"requestBody": {"content": form}}
+        return _operation(ref(name), {}) | {"requestBody": {"content": form}}
 
     reason: Json = {"type": "string", "enum": CANCEL_REASONS}
     return {
@@ -112,10 +113,10 @@ def _operations(derived: bool) -> Json:
     }
 
 
-def _operation(error: Json, answer: Json, query: Json) -> Json:
+def _operation(answer: Json, query: Json) -> Json:
     answers = {
         "200": {"content": {"application/json": {"schema": answer}}},
-        "default": {"content": {"application/json": {"schema": error}}},
+        "default": {"content": {"application/json": {"schema": ERROR}}},
     }
     parameters = [{"name": name, "in": "query", "schema": schema, "style": "deepObject"} for name, schema in query.items()]
     return {"parameters": parameters, "responses": answers}

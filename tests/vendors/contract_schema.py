@@ -12,6 +12,8 @@ ENCODED_TYPES: dict[str, Json] = {
     "number": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
     "boolean": {"type": "string", "enum": ["true", "false"]},
 }
+# What they hold is a part of an object, of which only the first level has names that can be told.
+PARTS = frozenset({"previous_attributes"})
 # A bounded number as text cannot be compared, but it can be one of a list.
 ENUMERABLE = 1_000
 
@@ -33,6 +35,8 @@ class Shaper:
         """The closed schema. ``name`` is the property that it describes."""
         if "$ref" in schema:
             return {"$ref": schema["$ref"]}
+        if name in PARTS and "properties" in schema:
+            return {"type": "object", "properties": {key: {} for key in schema["properties"]}, "additionalProperties": False}
         if "allOf" in schema:
             schema = self._merged(schema)
         alternatives = schema.get("anyOf") or schema.get("oneOf")
