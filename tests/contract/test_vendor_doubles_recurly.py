@@ -44,6 +44,7 @@ def test_every_record_is_told_as_the_specification_says(recurly: RecurlyDouble, 
     assert len(recurly.log) == len(paths)
     for exchange in recurly.log:
         contract.check_exchange(exchange)
+    assert len(api.get(here).json()["hosted_login_token"]) == 32
     told = api.get(f"/invoices/{invoice.id}").json()
     assert (told["state"], told["total"], [t["status_code"] for t in told["transactions"]]) == ("paid", 900.0, ["expired_card", None])
     assert [t["backup_payment_method_used"] for t in told["transactions"]] == [False, True]

@@ -103,7 +103,8 @@ class RecurlyDouble(Site):
         with self.lock:
             new = self.store.new_id()
             code = code or f"customer-{new}"
-            made = Account(id=new, code=code, email=told.pop("email", f"{new}@example.com"), **self._now(), **told)
+            told = {"email": f"{new}@example.com", "hosted_login_token": self.store.new_uuid(), **self._now(), **told}
+            made = Account(id=new, code=code, **told)
             self.store.add_account(made)
             self.webhooks.tell("account", "created", made, account_code=made.code)
             for card in cards:

@@ -38,10 +38,11 @@ class Record:
 
 @dataclass(kw_only=True)
 class Account(Record):
-    """A customer. ``code`` is the merchant's own name for it."""
+    """A customer. ``code`` is the merchant's own name for it; whoever has ``hosted_login_token`` may change its payment methods."""
 
     code: str
     email: str
+    hosted_login_token: str
     first_name: str = "Ada"
     last_name: str = "Example"
     company: str | None = None

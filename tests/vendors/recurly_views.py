@@ -65,6 +65,7 @@ class Views:
             **told(account, "account"),
             "deleted_at": None,
             "code": account.code,
+            "hosted_login_token": account.hosted_login_token,
             "state": "active",
             "email": account.email,
             "username": None,
