@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from agents.trouble import Treatment
+from agents.failure_pattern import failure_pattern
+from agents.trouble import HandOff
 from prompts.render import load, render
 from recoup.actions import ActionName
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import AttemptFacts, CaseFacts
 from recoup.invoice import AttemptStatus
+from recoup.meaning import treatment_of
 from recoup.money import format_money
 from recoup.proposal import Proposal
 
@@ -42,17 +44,17 @@ OUTCOMES = {
 }
 
 
-def case_file(facts: CaseFacts, treatment: Treatment) -> str:
+def case_file(facts: CaseFacts, hand_off: HandOff) -> str:
     """The whole file with its call script, at most 4,000 characters by construction."""
     invoice, case = facts.invoice, facts.case
     script = render(
         load("call_script"),
-        {"remaining": _money(facts, invoice.remaining_minor), "first_failed": _day(case.first_failed_at), "ask": treatment.ask},
+        {"remaining": _money(facts, invoice.remaining_minor), "first_failed": _day(case.first_failed_at), "ask": hand_off.ask},
     )
     slots = {
-        "title": treatment.title,
-        "why": treatment.why,
-        "next_step": treatment.next_step,
+        "title": hand_off.title,
+        "why": hand_off.why,
+        "next_step": hand_off.next_step,
         "case_id": case.id,
         "episode": str(case.episode),
         "opened": _day(case.opened_at),
@@ -64,6 +66,7 @@ def case_file(facts: CaseFacts, treatment: Treatment) -> str:
         "remaining": _money(facts, invoice.remaining_minor),
         "other_debt": _other_debt(facts),
         "attempts": _attempts(facts),
+        "pattern": failure_pattern(facts).says,
         "method": _method(facts),
         "contacts": _contacts(facts),
         "call_script": script.body,
@@ -96,16 +99,22 @@ def _attempts(facts: CaseFacts) -> str:
     shown = facts.attempts[-SHOWN_ATTEMPTS:]
     earlier = len(facts.attempts) - len(shown)
     lines = [f"({earlier} earlier attempts are not shown)"] if earlier else []
-    return "\n".join([*lines, *(_attempt(a) for a in shown)]) or "Nothing yet."
+    return "\n".join([*lines, *(_attempt(a, facts) for a in shown)]) or "Nothing yet."
 
 
-def _attempt(attempt: AttemptFacts) -> str:
+def _attempt(attempt: AttemptFacts, facts: CaseFacts) -> str:
     amount = format_money(attempt.amount_minor, attempt.currency)
     line = f"- {_minute(attempt.occurred_at)} UTC, {amount}, by {attempt.initiator} ({attempt.id}): "
     if attempt.status is not AttemptStatus.FAILED:
         return line + OUTCOMES[attempt.status]
     code = f", the code was {attempt.reason}" if attempt.reason else ""
-    return f"{line}failed, {CAUSES[attempt.category or Category.GENERIC]}{code}"
+    return f"{line}failed, {cause_of(attempt, facts)}{code}"
+
+
+def cause_of(attempt: AttemptFacts, facts: CaseFacts) -> str:
+    """Why it failed, in words for people."""
+    treatment = treatment_of(attempt, facts)
+    return CAUSES[treatment.category if treatment else Category.GENERIC]
 
 
 def _method(facts: CaseFacts) -> str:
@@ -141,6 +150,7 @@ def _known(facts: CaseFacts) -> set[str]:
     words |= {a.reason for a in facts.attempts if a.reason}
     for method in (*((facts.credential,) if facts.credential else ()), *facts.backups):
         words |= {method.id, method.expires or "", method.brand or ""}
+    words |= {token.strip(EDGES) for token in failure_pattern(facts).says.split()}
     dates = set[str]()
     for at in _dates(facts):
         dates |= {_day(at), f"{at:%H:%M}"}

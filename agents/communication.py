@@ -1,12 +1,12 @@
 """Fills in the words of the messages that the plan wants, and nothing else: neither whether, nor when, nor to whom."""
 
 from agents.bounds import Checked, first_problem
-from agents.method import Standing, category_of, standing, unsuccessful
+from agents.method import Standing, asks_for, standing
 from agents.planned_messages import TO_BE_WRITTEN
 from agents.wording import problem_with
 from prompts.render import load
 from recoup.actions import ActionName, MessageArgs, RiskClass, make_action, typed_args
-from recoup.decline import Category
+from recoup.category import Category, Retry
 from recoup.errors import NotFound
 from recoup.facts import CaseFacts
 from recoup.policy import Policy
@@ -16,15 +16,11 @@ AGENT = "communication"
 ALLOWED = frozenset({ActionName.SEND_MESSAGE, ActionName.REQUEST_METHOD_UPDATE})
 
 WORDS_FOR = {
-    Category.NEVER: "neutral",
-    Category.MANDATE_STOPPED: "neutral",
-    Category.POLICY: "neutral",
-    Category.NEW_DATA: "update_method",
-    Category.CUSTOMER_ACTION: "authenticate",
-    Category.UNKNOWN_OUTCOME: "soft",
-    Category.GENERIC: "soft",
-    Category.FUNDS: "soft",
-    Category.TECHNICAL: "soft",
+    Retry.NEVER: "neutral",
+    Retry.RECONCILE: "neutral",
+    Retry.CUSTOMER_ACTION: "authenticate",
+    Retry.AFTER_UPDATE: "update_method",
+    Retry.ALLOWED: "soft",
 }
 WHY_THESE_WORDS = {
     "neutral": "Neutral words: nothing may hint at why the bank refused.",
@@ -63,10 +59,12 @@ def contacts(priority: Proposal) -> tuple[Proposed, ...]:
 def _kind(facts: CaseFacts, method: Standing) -> str:
     if not facts.invoice.payment_link:
         return "no_link"
-    newest = next(reversed(unsuccessful(facts)), None)
     if not method.is_chargeable:
         return "neutral"
-    return WORDS_FOR[category_of(newest)]
+    if method.retry is Retry.AFTER_UPDATE and not asks_for(method.treatment, Category.NEW_DATA):
+        # A bank debit may need a new mandate, and a token a new number: that the details are old would not be true.
+        return "neutral"
+    return WORDS_FOR[method.retry]
 
 
 def _write(proposed: Proposed, kind: str, facts: CaseFacts, policy: Policy) -> Proposed:

@@ -6,7 +6,7 @@ from agents.bounds import Checked, first_problem
 from agents.case_file import case_file, foreign_file
 from agents.planning import Planner
 from agents.schedule import last_moment
-from agents.trouble import TREATMENTS, Treatment, Trouble, find_trouble, is_known
+from agents.trouble import HAND_OFFS, HandOff, Trouble, find_trouble, is_known
 from recoup.actions import ActionName, RefundArgs, TaskArgs
 from recoup.case import CaseStatus
 from recoup.errors import Defect
@@ -28,17 +28,17 @@ def propose(facts: CaseFacts, policy: Policy, new_action_id: Callable[[], str]) 
     if trouble is None:
         raise Defect(f"case {facts.case.id} was routed to people, and nothing is wrong with it")
     planner = Planner(facts=facts, policy=policy, new_action_id=new_action_id)
-    treatment = TREATMENTS[trouble]
+    hand_off = HAND_OFFS[trouble]
     known = is_known(facts, trouble)
-    says = f"People have been told ({treatment.queue}); nothing is done until they have looked." if known else treatment.why
+    says = f"People have been told ({hand_off.queue}); nothing is done until they have looked." if known else hand_off.why
     return Proposal(
         agent=AGENT,
         reason=says,
-        actions=() if known else (_act(planner, trouble, treatment),),
-        wait=_wait(facts, policy, treatment, known=known),
+        actions=() if known else (_act(planner, trouble, hand_off),),
+        wait=_wait(facts, policy, hand_off, known=known),
         confidence=CONFIDENCE,
         evidence=planner.evidence(),
-        signals=treatment.signals,
+        signals=hand_off.signals,
     )
 
 
@@ -50,7 +50,7 @@ def check(draft: Proposal, revised: Proposal, facts: CaseFacts, policy: Policy) 
     return Checked(proposal=draft, refused=problem) if problem else Checked(proposal=revised)
 
 
-def _act(planner: Planner, trouble: Trouble, treatment: Treatment) -> Proposed:
+def _act(planner: Planner, trouble: Trouble, hand_off: HandOff) -> Proposed:
     extra = _extra_payment(planner.facts) if trouble is Trouble.OVERPAID else None
     if extra is not None and planner.can(ActionName.REFUND_DUPLICATE):
         return planner.act(
@@ -66,12 +66,12 @@ def _act(planner: Planner, trouble: Trouble, treatment: Treatment) -> Proposed:
             keep_it_as_credit="the customer did not ask for that",
         )
     return planner.act(
-        treatment.action,
-        TaskArgs(queue=treatment.queue, title=treatment.title, body=case_file(planner.facts, treatment)),
-        treatment.why,
+        hand_off.action,
+        TaskArgs(queue=hand_off.queue, title=hand_off.title, body=case_file(planner.facts, hand_off)),
+        hand_off.why,
         confidence=CONFIDENCE,
         evidence=tuple(attempt.id for attempt in planner.facts.attempts),
-        go_on_with_the_plan=treatment.next_step,
+        go_on_with_the_plan=hand_off.next_step,
     )
 
 
@@ -82,11 +82,11 @@ def _extra_payment(facts: CaseFacts) -> AttemptFacts | None:
     return extra[-1] if len(paid) > 1 and extra else None
 
 
-def _wait(facts: CaseFacts, policy: Policy, treatment: Treatment, *, known: bool) -> Wait | None:
+def _wait(facts: CaseFacts, policy: Policy, hand_off: HandOff, *, known: bool) -> Wait | None:
     end = last_moment(facts, policy)
     if facts.case.status is not CaseStatus.OPEN or facts.now >= end:
         return None
-    if treatment.look_again is None:
+    if hand_off.look_again is None:
         return Wait(until=end, reason="people work on it; the case is looked at again when something happens, or on its last day")
-    pause = treatment.look_again * (PATIENCE if known else 1)
+    pause = hand_off.look_again * (PATIENCE if known else 1)
     return Wait(until=min(facts.now + pause, end), reason="to see whether this has been cleared up")

@@ -1,12 +1,20 @@
-"""The plan's charges: a retry of the method in use, and late in the plan the proposal to try another one on file."""
+"""The plan's charges: a retry of the method in use, and late in the plan the proposal to try another one on file.
+
+None is proposed that networks, schemes or processors forbid at that moment, whoever made the attempts that they count.
+"""
+
+from datetime import datetime, timedelta
 
 from agents.history import spoken_for
-from agents.method import Standing, unsuccessful
+from agents.method import Standing, asks_for, permission, unsuccessful
 from agents.planning import Part, Planner
 from agents.schedule import day, due_slot, next_slot, platform_busy_until, retry_slots
 from recoup.actions import ActionName, ChargeArgs
-from recoup.decline import Category
+from recoup.category import Category, Retry
 from recoup.facts import CredentialFacts
+from recoup.meaning import treatment_of
+from recoup.network import Allowed, Denied, NotBefore
+from recoup.proposal import RuleHit
 
 # How often a retry of this kind is the right thing to do, before anything is learnt; an unknown code stays under the threshold
 # at which policy asks a person.
@@ -14,44 +22,35 @@ CONFIDENCE = {Category.FUNDS: 0.8, Category.TECHNICAL: 0.85, Category.GENERIC: 0
 CONFIDENCE_FRESH_METHOD = 0.85
 CONFIDENCE_UNKNOWN_CODE = 0.45
 CONFIDENCE_BACKUP = 0.6
+# An invoice is read again within hours; what was unclear about it is known then.
+RECONCILED_WITHIN = timedelta(hours=6)
 
 WHY_RETRY = {
     Category.FUNDS: "The account had too little money; it is often there some days later.",
     Category.TECHNICAL: "The bank or processor was away for a moment; the same charge usually works a little later.",
     Category.GENERIC: "The bank gave no reason; a later try often works.",
 }
-WHY_NO_RETRY = {
-    Category.NEVER: "the bank refused this method for good",
-    Category.MANDATE_STOPPED: "the customer withdrew the permission to charge",
-    Category.NEW_DATA: "the details on file are wrong or out of date, and nobody has corrected them",
-    Category.CUSTOMER_ACTION: "the bank wants the customer to confirm the payment themselves",
-    Category.POLICY: "this kind of payment is not accepted",
-    Category.UNKNOWN_OUTCOME: "the outcome of the last attempt is not known",
-}
 
 
 def retry(planner: Planner, method: Standing) -> Part:
-    """A retry where one is due; else when the next one is, or why there is none."""
-    facts, credential = planner.facts, planner.facts.credential
-    if credential is None or not method.may_retry:
-        why = (
-            WHY_NO_RETRY.get(method.category, "no usable payment method is on file")
-            if method.is_chargeable
-            else "no usable method is on file"
-        )
-        return Part(says=f"No retry: {why}.", refused={"retry the same method": why})
-    slots = retry_slots(method, facts, planner.policy)
-    coming = next_slot(slots, facts)
-    wakes = (coming,) if coming else ()
+    """A retry where one is due and permitted; else when the next one is, or why there is none."""
+    facts, credential, why_not = planner.facts, planner.facts.credential, method.why_not
+    if credential is None or why_not is not None:
+        why = why_not or "no payment method is on file"
+        wakes = (facts.now + RECONCILED_WITHIN,) if method.retry is Retry.RECONCILE else ()
+        return Part(says=f"No retry: {why}.", wakes=wakes, refused={"retry the same method": why})
     busy_until = platform_busy_until(facts)
     if busy_until is not None:
         says = "The platform is going to charge by itself; we charge nothing beside it and look again afterwards."
         return Part(says=says, wakes=(busy_until,), refused={"retry now": "two charges of one invoice could both succeed"})
-    slot = due_slot(slots, facts)
-    if slot is None:
-        says = f"The next retry is planned for {coming:%Y-%m-%d %H:%M} UTC." if coming else "No retry is left in the plan."
+    slots = retry_slots(method, facts, planner.policy)
+    coming = next_slot(slots, facts)
+    if due_slot(slots, facts) is None:
         why = "this slot of the plan was used" if any(s <= facts.now for s in slots) else "the first slot of the plan has not come yet"
-        return Part(says=says, wakes=wakes, refused={"retry now": f"{why}; banks answer better to fewer tries"})
+        return _later(planner, credential, coming, f"{why}; banks answer better to fewer tries")
+    answer = permission(credential, facts, facts.now)
+    if not isinstance(answer, Allowed):
+        return _forbidden(answer)
     action = planner.act(
         ActionName.RETRY_PAYMENT,
         ChargeArgs(credential_id=credential.id, amount_minor=facts.invoice.remaining_minor, currency=facts.invoice.currency),
@@ -60,40 +59,74 @@ def retry(planner: Planner, method: Standing) -> Part:
         evidence=(credential.id,),
         wait_for_the_next_slot="a slot of the plan has come and nothing speaks against using it",
     )
-    return Part(says="A retry is due.", actions=(action,), wakes=wakes)
+    return Part(says="A retry is due.", actions=(action,), wakes=(coming,) if coming else ())
 
 
 def backup(planner: Planner, method: Standing) -> Part:
     """Another method on file, late and only with a person's consent, where the one in use can never work."""
     facts, policy = planner.facts, planner.policy
-    candidate = _untried(planner)
-    if not method.is_dead or candidate is None or not planner.can(ActionName.USE_BACKUP_METHOD) or not policy.steps.message_days:
+    untried = _untried(planner)
+    if not method.is_dead or not untried or not planner.can(ActionName.USE_BACKUP_METHOD) or not policy.steps.message_days:
         return Part()
+    if any(asks_for(told, Category.MANDATE_STOPPED) for a in unsuccessful(facts) if (told := treatment_of(a, facts))):
+        return _no_backup("the customer withdrew the permission to charge")
     opens = day(facts, policy.steps.message_days[-1])
     if facts.now < opens:
         return Part(wakes=(opens,), refused={"charge another method on file now": "the customer is asked first"})
     if spoken_for(facts, ActionName.USE_BACKUP_METHOD) or platform_busy_until(facts):
         return Part()
+    answers = [(other, permission(other, facts, facts.now)) for other in untried]
+    candidate = next((other for other, answer in answers if isinstance(answer, Allowed)), None)
+    if candidate is None:
+        rules = sorted({hit.rule for _, answer in answers if not isinstance(answer, Allowed) for hit in answer.rules})
+        wakes = tuple(answer.at for _, answer in answers if isinstance(answer, NotBefore))
+        return _no_backup(f"the rules forbid it ({', '.join(rules)})", wakes)
     action = planner.act(
         ActionName.USE_BACKUP_METHOD,
         ChargeArgs(credential_id=candidate.id, amount_minor=facts.invoice.remaining_minor, currency=facts.invoice.currency),
         "The method in use can never work, the customer has not reacted, and another usable method is on file.",
         confidence=CONFIDENCE_BACKUP,
         evidence=(candidate.id,),
-        retry_the_same_method=WHY_NO_RETRY.get(method.category, "it is not usable"),
+        retry_the_same_method=method.why_not or "it is not usable",
     )
     return Part(says="Another method on file could be charged, if a person agrees.", actions=(action,))
 
 
-def _untried(planner: Planner) -> CredentialFacts | None:
+def _no_backup(why: str, wakes: tuple[datetime, ...] = ()) -> Part:
+    return Part(says=f"No other method on file is charged: {why}.", wakes=wakes, refused={"charge another method on file now": why})
+
+
+def _later(planner: Planner, credential: CredentialFacts, coming: datetime | None, why: str) -> Part:
+    """When the next retry is made: in the next slot, or when the rules let it be."""
+    if coming is None:
+        return Part(says="No retry is left in the plan.", refused={"retry now": why})
+    answer = permission(credential, planner.facts, coming)
+    if not isinstance(answer, Allowed):
+        return _forbidden(answer)
+    return Part(says=f"The next retry is planned for {coming:%Y-%m-%d %H:%M} UTC.", wakes=(coming,), refused={"retry now": why})
+
+
+def _forbidden(answer: NotBefore | Denied) -> Part:
+    if isinstance(answer, Denied):
+        why = _in_words(next(hit for hit in answer.rules if hit.not_before is None))
+        return Part(says=f"No retry: {why}.", refused={"retry the same method": why})
+    why = _in_words(next(hit for hit in answer.rules if hit.not_before == answer.at))
+    return Part(says=f"The next retry waits until {answer.at:%Y-%m-%d %H:%M} UTC: {why}.", wakes=(answer.at,), refused={"retry now": why})
+
+
+def _in_words(hit: RuleHit) -> str:
+    return f"{hit.detail} (rule {hit.rule})"
+
+
+def _untried(planner: Planner) -> list[CredentialFacts]:
     tried = {attempt.credential_id for attempt in unsuccessful(planner.facts)}
-    return next((backup for backup in planner.facts.backups if backup.id not in tried), None)
+    return [backup for backup in planner.facts.backups if backup.id not in tried]
 
 
 def _why(method: Standing) -> str:
     if method.fresh_since is not None:
         return "The payment method was changed since the last failure, so a charge has a new chance."
-    return WHY_RETRY.get(method.category, WHY_RETRY[Category.GENERIC])
+    return WHY_RETRY.get(method.treatment.category, WHY_RETRY[Category.GENERIC])
 
 
 def _confidence(method: Standing) -> float:
@@ -101,4 +134,4 @@ def _confidence(method: Standing) -> float:
         return CONFIDENCE_FRESH_METHOD
     if method.failure is not None and not method.failure.code_known:
         return CONFIDENCE_UNKNOWN_CODE
-    return CONFIDENCE.get(method.category, CONFIDENCE[Category.GENERIC])
+    return CONFIDENCE.get(method.treatment.category, CONFIDENCE[Category.GENERIC])

@@ -6,14 +6,13 @@ from agents.planning import Part, Planner
 from agents.schedule import day, due_step, next_message_at
 from recoup.actions import RECEIPT_TEMPLATE, ActionName, Channel, MessageArgs
 from recoup.case import SETTLED
-from recoup.decline import Category
+from recoup.category import Category, Retry
 
 # Communication chooses the words; until then a message has none.
 TO_BE_WRITTEN = "to_be_written"
 
 # An SMS may not name a debt, so it waits for words of its own.
 CHANNELS = (Channel.EMAIL,)
-ASKS_FOR_ANOTHER_METHOD = frozenset({Category.NEVER, Category.NEW_DATA, Category.POLICY})
 CONFIDENCE = 0.9
 
 
@@ -33,9 +32,8 @@ def message(planner: Planner, method: Standing, *, charged_now: bool) -> Part:
     why_not = _why_not(planner, method, step, charged_now=charged_now)
     if why_not is not None:
         return Part(wakes=wakes, refused={"write to the customer now": why_not})
-    needs_method = method.needs_customer and method.category in ASKS_FOR_ANOTHER_METHOD
     action = planner.act(
-        ActionName.REQUEST_METHOD_UPDATE if needs_method else ActionName.SEND_MESSAGE,
+        ActionName.REQUEST_METHOD_UPDATE if method.is_dead else ActionName.SEND_MESSAGE,
         MessageArgs(channel=channel, template=TO_BE_WRITTEN, step=step, invoice_ids=(facts.invoice.id,)),
         _why(method, step),
         confidence=CONFIDENCE,
@@ -64,7 +62,11 @@ def receipt(planner: Planner) -> Part:
 
 def _why_not(planner: Planner, method: Standing, step: int, *, charged_now: bool) -> str | None:
     facts = planner.facts
-    if step == 0 and method.category is Category.TECHNICAL and len(unsuccessful(facts)) < 2:
+    if method.treatment.wording is None:
+        return "of what the bank told us, nothing may be said to anybody"
+    if method.is_chargeable and method.retry is Retry.RECONCILE:
+        return "nobody knows yet whether the money moved, and the customer could pay twice"
+    if step == 0 and method.treatment.category is Category.TECHNICAL and method.may_retry and len(unsuccessful(facts)) < 2:
         return "a technical failure is not the customer's; they are told only if it happens again"
     if charged_now and method.fresh_since is not None:
         return "the customer has just changed their payment method, and it is being charged"

@@ -7,7 +7,7 @@ from agents.history import spoken_for
 from agents.planned_messages import receipt
 from agents.planning import Part, Planner
 from agents.schedule import day, last_moment
-from agents.trouble import TREATMENTS, Trouble, is_known
+from agents.trouble import HAND_OFFS, Trouble, is_known
 from recoup.actions import ActionName, ExtendGraceArgs, NoArgs, TaskArgs
 from recoup.case import SETTLED
 
@@ -74,16 +74,16 @@ def _suspension(planner: Planner, due: datetime) -> Part:
 
 def _hand_over(planner: Planner) -> Part:
     """The case file for people, on the last day but one."""
-    facts, treatment = planner.facts, TREATMENTS[Trouble.PLAN_OVER]
+    facts, hand_off = planner.facts, HAND_OFFS[Trouble.PLAN_OVER]
     due = last_moment(facts, planner.policy) - HAND_OVER_LEAD
     if planner.policy.steps.after_last != "hand_off" or is_known(facts, Trouble.PLAN_OVER):
         return Part()
     if facts.now < due:
         return Part(wakes=(due,))
     action = planner.act(
-        treatment.action,
-        TaskArgs(queue=treatment.queue, title=treatment.title, body=case_file(facts, treatment)),
-        treatment.why,
+        hand_off.action,
+        TaskArgs(queue=hand_off.queue, title=hand_off.title, body=case_file(facts, hand_off)),
+        hand_off.why,
         confidence=CONFIDENCE,
         evidence=(facts.case.id,),
         let_it_expire="policy wants people to decide what becomes of the debt",

@@ -7,12 +7,14 @@ from agents import planned_charges, planned_messages, planned_service
 from agents.bounds import Checked, first_problem
 from agents.case_file import foreign_file
 from agents.history import charge_awaiting_result, step_is_taken
-from agents.method import Standing, standing
+from agents.method import permission, standing
 from agents.planning import Part, Planner
 from agents.schedule import last_moment, platform_busy_until
+from recoup.absolute_rules import charged_credential
 from recoup.actions import ActionName, MessageArgs, RiskClass
 from recoup.case import CaseStatus
 from recoup.facts import CaseFacts
+from recoup.network import Allowed
 from recoup.policy import Policy
 from recoup.proposal import Proposal, Wait
 
@@ -118,11 +120,13 @@ def _charges_wrongly(revised: Proposal, facts: CaseFacts) -> str | None:
         return None
     if len(charges) > 1:
         return "two charges at once"
-    method: Standing = standing(facts)
     if facts.case.status is not CaseStatus.OPEN or _pause(facts) is not None:
         return "nothing may be charged while the case is closed or held, or an attempt is under way"
     if platform_busy_until(facts) is not None:
         return "the platform is about to charge by itself"
-    if charges[0].action.name is ActionName.RETRY_PAYMENT and not method.may_retry:
-        return f"a retry on a method that failed as {method.category} cannot succeed"
-    return None
+    why_not = standing(facts).why_not if charges[0].action.name is ActionName.RETRY_PAYMENT else None
+    if why_not is not None:
+        return f"a retry cannot succeed: {why_not}"
+    credential = charged_credential(charges[0].action, facts)
+    answer = permission(credential, facts, facts.now) if credential else Allowed()
+    return None if isinstance(answer, Allowed) else f"the rule {answer.rules[0].rule} forbids the charge now: {answer.rules[0].detail}"

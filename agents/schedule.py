@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from agents.history import spoken_for
 from agents.method import Standing, technical_failures_in_a_row
 from recoup.actions import ActionName
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts
 from recoup.invoice import Initiator
 from recoup.policy import Policy
@@ -48,7 +48,7 @@ def _technical_slot(method: Standing, facts: CaseFacts, policy: Policy) -> datet
     """A bank or processor that was away is asked again within hours, less often each time."""
     in_a_row = technical_failures_in_a_row(facts)
     hours = policy.steps.technical_retry_hours
-    if method.category is not Category.TECHNICAL or method.failure is None or not 1 <= in_a_row <= len(hours):
+    if method.treatment.category is not Category.TECHNICAL or method.failure is None or not 1 <= in_a_row <= len(hours):
         return None
     return method.failure.occurred_at + timedelta(hours=hours[in_a_row - 1])
 

@@ -3,13 +3,16 @@
 from datetime import timedelta
 from enum import StrEnum
 
+from agents.failure_pattern import PatternKind, all_tried, failure_pattern, newest_evidence
 from agents.history import is_with_people, spoken_for
-from agents.method import category_of, standing, unsuccessful
+from agents.method import asks_for, standing, unsuccessful
 from recoup.actions import ActionName, Queue
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
-from recoup.facts import CaseFacts
+from recoup.category import Category, Retry
+from recoup.decline import Treatment
+from recoup.facts import ActionFacts, CaseFacts
 from recoup.invoice import AttemptStatus
+from recoup.meaning import treatment_of
 from recoup.record import Record
 
 Task = ActionName.CREATE_TASK
@@ -25,15 +28,14 @@ class Trouble(StrEnum):
     REPLY = "reply"
     UNKNOWN_ATTEMPT = "unknown_attempt"
     UNKNOWN_OUTCOME = "unknown_outcome"
-    FRAUD_SIGN = "fraud_sign"
+    SUSPECTED_FRAUD = "suspected_fraud"
     MANDATE_STOPPED = "mandate_stopped"
-    REPEATED_NEVER = "repeated_never"
     POLICY = "policy"
     UNREACHABLE = "unreachable"
     PLAN_OVER = "plan_over"
 
 
-class Treatment(Record):
+class HandOff(Record):
     """What is done about a trouble. ``look_again``: when the case is looked at next; None: when something happens.
 
     ``goes_on``: once people know, the ordinary plan continues beside their work.
@@ -53,15 +55,15 @@ class Treatment(Record):
 SAY_NOTHING = "Do not ask for a payment. Ask only what you need to know, and offer to write."
 ASK_FOR_METHOD = '"Would you like to choose another payment method? I can send you the link."'
 
-TREATMENTS: dict[Trouble, Treatment] = {
-    Trouble.OVERPAID: Treatment(
+HAND_OFFS: dict[Trouble, HandOff] = {
+    Trouble.OVERPAID: HandOff(
         queue=Queue.BILLING_OPS,
         title="Paid too much: give it back",
         why="More was paid on this invoice than was due, so one payment is one too many.",
         next_step="Compare the payments with the platform and refund the one that came last.",
         ask='"We received one payment too many from you and are giving it back."',
     ),
-    Trouble.DECEASED: Treatment(
+    Trouble.DECEASED: HandOff(
         queue=Queue.LEGAL,
         title="Customer reported deceased: stop",
         why="The bank or a person told us that the customer has died. Everything has stopped.",
@@ -69,7 +71,7 @@ TREATMENTS: dict[Trouble, Treatment] = {
         ask=SAY_NOTHING,
         signals=("vulnerable",),
     ),
-    Trouble.DISPUTE: Treatment(
+    Trouble.DISPUTE: HandOff(
         queue=Queue.DISPUTES,
         title="Payment disputed: answer it on the platform",
         why="The customer disputes a payment with their bank. Messages and charges have stopped.",
@@ -77,7 +79,7 @@ TREATMENTS: dict[Trouble, Treatment] = {
         ask=SAY_NOTHING,
         signals=("dispute",),
     ),
-    Trouble.REVERSAL: Treatment(
+    Trouble.REVERSAL: HandOff(
         queue=Queue.DISPUTES,
         title="Payment taken back: find out why",
         why="A payment that had arrived was taken back by the bank, so the invoice is owed again.",
@@ -85,7 +87,7 @@ TREATMENTS: dict[Trouble, Treatment] = {
         ask='"A payment was returned to you by your bank. May I ask whether you wanted that?"',
         signals=("dispute",),
     ),
-    Trouble.REPLY: Treatment(
+    Trouble.REPLY: HandOff(
         queue=Queue.COLLECTIONS,
         title="The customer wrote: answer them",
         why="The customer has written to us, and nobody has answered yet.",
@@ -93,7 +95,7 @@ TREATMENTS: dict[Trouble, Treatment] = {
         ask='"You wrote to us. How can I help?"',
         action=ActionName.CREATE_TICKET,
     ),
-    Trouble.UNKNOWN_ATTEMPT: Treatment(
+    Trouble.UNKNOWN_ATTEMPT: HandOff(
         queue=Queue.BILLING_OPS,
         title="An attempt with unknown outcome: look on the platform",
         why="An attempt was made whose outcome we do not know. Until it is known no other may start.",
@@ -101,7 +103,7 @@ TREATMENTS: dict[Trouble, Treatment] = {
         ask=SAY_NOTHING,
         look_again=timedelta(hours=6),
     ),
-    Trouble.UNKNOWN_OUTCOME: Treatment(
+    Trouble.UNKNOWN_OUTCOME: HandOff(
         queue=Queue.BILLING_OPS,
         title="The processor's answer leaves the outcome open: reconcile",
         why="The processor answered in a way that leaves open whether the money moved. Charging again could take it twice.",
@@ -109,30 +111,23 @@ TREATMENTS: dict[Trouble, Treatment] = {
         ask=SAY_NOTHING,
         look_again=timedelta(hours=6),
     ),
-    Trouble.FRAUD_SIGN: Treatment(
+    Trouble.SUSPECTED_FRAUD: HandOff(
         queue=Queue.FRAUD,
-        title="Sign of misuse: look before anyone writes",
-        why="The decline says that the payment method may have been misused. No message goes out before a person has looked.",
-        next_step="Check the account. Only then decide whether and how the customer is told.",
+        title="Signs of misuse: look before anyone writes or charges",
+        why="The account shows signs of misuse. Collection has stopped: a charge or a message now could end in a chargeback.",
+        next_step="Check the account. If it is misuse, end the case. Once this task is done the plan goes on, and each step is asked.",
         ask=SAY_NOTHING,
         signals=("fraud",),
+        look_again=timedelta(hours=6),
     ),
-    Trouble.MANDATE_STOPPED: Treatment(
+    Trouble.MANDATE_STOPPED: HandOff(
         queue=Queue.COLLECTIONS,
         title="Permission to charge withdrawn: ask the customer",
         why="The customer told their bank to stop these charges. Nothing may be charged, not on another method either.",
         next_step="Ask whether they want to go on and how they want to pay, or cancel the subscription.",
         ask='"Would you like to keep the subscription? If so, how would you like to pay?"',
     ),
-    Trouble.REPEATED_NEVER: Treatment(
-        queue=Queue.FRAUD,
-        title="Several methods refused for good: look for misuse",
-        why="More than one payment method of this account was refused for good.",
-        next_step="Check the account for misuse before another method is accepted.",
-        ask=SAY_NOTHING,
-        signals=("fraud",),
-    ),
-    Trouble.POLICY: Treatment(
+    Trouble.POLICY: HandOff(
         queue=Queue.BILLING_OPS,
         title="This kind of payment is not accepted: check our set-up",
         why="The processor or bank does not accept this kind of payment: the card type, the currency or the merchant set-up.",
@@ -141,7 +136,7 @@ TREATMENTS: dict[Trouble, Treatment] = {
         look_again=timedelta(minutes=15),
         goes_on=True,
     ),
-    Trouble.UNREACHABLE: Treatment(
+    Trouble.UNREACHABLE: HandOff(
         queue=Queue.COLLECTIONS,
         title="Nobody can be written to: call the customer",
         why="Only the customer can mend this, and we have no address to write to.",
@@ -150,7 +145,7 @@ TREATMENTS: dict[Trouble, Treatment] = {
         look_again=timedelta(minutes=15),
         goes_on=True,
     ),
-    Trouble.PLAN_OVER: Treatment(
+    Trouble.PLAN_OVER: HandOff(
         queue=Queue.COLLECTIONS,
         title="The plan ends without a payment: decide about the debt",
         why="All retries and reminders have passed, and the case is about to end without the money.",
@@ -168,7 +163,7 @@ HOLDS = (
 
 
 def find_trouble(facts: CaseFacts) -> Trouble | None:
-    """The most serious trouble of the case that still stands; None where the ordinary plan goes on."""
+    """The most serious trouble that people do not know of, else the most serious that still stands; None where the plan goes on."""
     if facts.case.overpaid_minor > 0 and not is_known(facts, Trouble.OVERPAID):
         return Trouble.OVERPAID
     if facts.case.status is not CaseStatus.OPEN:
@@ -176,41 +171,57 @@ def find_trouble(facts: CaseFacts) -> Trouble | None:
     held = next((trouble for hold, trouble in HOLDS if hold in facts.case.holds), None)
     if held is not None:
         return held
-    trouble = _of_attempts(facts) or _of_reach(facts)
-    if trouble is not None and TREATMENTS[trouble].goes_on and is_known(facts, trouble):
-        return None
-    return trouble
+    found = _of_attempts(facts) or _of_reach(facts)
+    news = next((trouble for trouble in found if not is_known(facts, trouble)), None)
+    return news or next((trouble for trouble in found if not HAND_OFFS[trouble].goes_on), None)
 
 
 def is_known(facts: CaseFacts, trouble: Trouble) -> bool:
-    """Whether people have been told of it since the newest attempt."""
+    """Whether people have been told of it since the newest attempt; of suspected fraud once, while nobody has answered."""
     if trouble is Trouble.OVERPAID and spoken_for(facts, ActionName.REFUND_DUPLICATE):
         return True
-    treatment = TREATMENTS[trouble]
-    return is_with_people(facts, treatment.action, treatment.queue)
+    if trouble is Trouble.SUSPECTED_FRAUD:
+        return any(task.settled_at is None for task in _fraud_tasks(facts))
+    hand_off = HAND_OFFS[trouble]
+    return is_with_people(facts, hand_off.action, hand_off.queue)
 
 
-def _of_attempts(facts: CaseFacts) -> Trouble | None:
-    if any(a.status is AttemptStatus.UNKNOWN for a in facts.attempts):
-        return Trouble.UNKNOWN_ATTEMPT
-    failed = unsuccessful(facts)
-    newest = failed[-1] if failed else None
-    refused_for_good = {a.credential_id for a in failed if category_of(a) is Category.NEVER and a.credential_id}
-    match category_of(newest):
-        case Category.UNKNOWN_OUTCOME:
-            return Trouble.UNKNOWN_OUTCOME
-        case Category.MANDATE_STOPPED:
-            return Trouble.MANDATE_STOPPED
-        case Category.NEVER if newest is not None and newest.reason == "fraudulent":
-            return Trouble.FRAUD_SIGN
-        case Category.NEVER if len(refused_for_good) > 1:
-            return Trouble.REPEATED_NEVER
-        case Category.POLICY if standing(facts).needs_customer:
-            return Trouble.POLICY
-        case _:
-            return None
+def _of_attempts(facts: CaseFacts) -> list[Trouble]:
+    """Most serious first. What is unclear about money is told beside a suspicion; all else waits until that is cleared up."""
+    if any(_has_died(tried.treatment) for tried in all_tried(facts) if tried.treatment):
+        return [Trouble.DECEASED]
+    newest = next(reversed(unsuccessful(facts)), None)
+    told = treatment_of(newest, facts) if newest else None
+    unclear = [Trouble.UNKNOWN_ATTEMPT] if any(a.status is AttemptStatus.UNKNOWN for a in facts.attempts) else []
+    if not unclear and told and (told.retry is Retry.RECONCILE or told.category is Category.UNKNOWN_OUTCOME):
+        unclear = [Trouble.UNKNOWN_OUTCOME]
+    if _is_suspected(facts):
+        return [*unclear, Trouble.SUSPECTED_FRAUD]
+    if unclear or told is None:
+        return unclear
+    if asks_for(told, Category.MANDATE_STOPPED):
+        return [Trouble.MANDATE_STOPPED]
+    return [Trouble.POLICY] if told.category is Category.POLICY and standing(facts).needs_customer else []
 
 
-def _of_reach(facts: CaseFacts) -> Trouble | None:
+def _of_reach(facts: CaseFacts) -> list[Trouble]:
     # Only e-mail carries our words yet: an SMS may not name a debt.
-    return Trouble.UNREACHABLE if standing(facts).needs_customer and "email" not in facts.account.reachable else None
+    return [Trouble.UNREACHABLE] if standing(facts).needs_customer and "email" not in facts.account.reachable else []
+
+
+def _has_died(treatment: Treatment) -> bool:
+    """Of all declines only this one leaves nothing that the customer could be told."""
+    return treatment.retry is Retry.NEVER and treatment.wording is None
+
+
+def _is_suspected(facts: CaseFacts) -> bool:
+    """Whether there are signs of fraud that no person has looked at: whoever finishes the task has seen what there was until then."""
+    pattern = failure_pattern(facts)
+    if pattern.kind is not PatternKind.SUSPECTED_FRAUD:
+        return False
+    looked_at = [task.settled_at for task in _fraud_tasks(facts) if task.settled_at]
+    return not looked_at or max(looked_at) < newest_evidence(pattern, facts)
+
+
+def _fraud_tasks(facts: CaseFacts) -> list[ActionFacts]:
+    return [task for task in spoken_for(facts, Task) if task.queue in {Queue.FRAUD, None}]

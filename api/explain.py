@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agents.case_file import CAUSES
-from agents.method import category_of
+from agents.case_file import cause_of
+from agents.failure_pattern import failure_pattern
 from graph.state import merged_actions
 from recoup.actions import Action, ActionName
 from recoup.facts import CaseFacts
@@ -62,7 +62,8 @@ def _failure(facts: CaseFacts) -> str:
     count = sum(1 for a in facts.attempts if a.status is AttemptStatus.FAILED)
     times = "once" if count == 1 else f"{count} times"
     code = f" (code {failure.reason})" if failure.reason else ""
-    return f"It failed {times}, last on {failure.occurred_at:%Y-%m-%d %H:%M} UTC: {CAUSES[category_of(failure)]}{code}."
+    when = f"{failure.occurred_at:%Y-%m-%d %H:%M} UTC"
+    return f"It failed {times}, last on {when}: {cause_of(failure, facts)}{code}. The pattern is {failure_pattern(facts).says}."
 
 
 def _action(proposed: Proposed, verdict: Verdict | None, facts: CaseFacts) -> list[str]:

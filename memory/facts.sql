@@ -48,7 +48,8 @@ siblings AS (
 ),
 earlier AS (
     SELECT x.id, x.name, x.risk, x.state, (x.args ->> 'step')::int AS step, x.args ->> 'channel' AS channel, x.confidence, x.created_at AS at, x.position,
-           x.args ->> 'template' AS template, x.args ->> 'queue' AS queue
+           x.args ->> 'template' AS template, x.args ->> 'queue' AS queue,
+           (SELECT max(t.done_at) FROM tasks t WHERE t.action_id = x.id) AS settled_at
     FROM actions x WHERE x.case_id = %(case_id)s AND x.id IS DISTINCT FROM %(excluding_action)s
 )
 SELECT jsonb_build_object(

@@ -168,7 +168,9 @@ class CaseInfo(Record):
 
 
 class ActionFacts(Record):
-    """One earlier action of this case, oldest first: what was proposed and what became of it. ``at`` is when its decision was made."""
+    """One earlier action of this case, oldest first: what was proposed and what became of it. ``at`` is when its decision was made.
+
+    ``settled_at``: when a person finished the task that it made; None while nobody has."""
 
     id: str
     name: ActionName
@@ -180,6 +182,7 @@ class ActionFacts(Record):
     template: str | None = None
     queue: str | None = None
     confidence: float = 1.0
+    settled_at: datetime | None = None
 
 
 class OpenInvoice(Record):

@@ -14,6 +14,7 @@ from recoup.absolute_rules import hard_rules
 from recoup.actions import Action, RiskClass
 from recoup.facts import CaseFacts
 from recoup.house_rules import house_rules, own_attempts, postponement
+from recoup.meaning import treatment_of
 from recoup.money import exponent
 from recoup.policy import Cohort, LowRisk, Match, Mode, Policy
 from recoup.proposal import Answer, Proposed, RuleHit, Verdict
@@ -111,8 +112,8 @@ def is_low_risk(action: Action, facts: CaseFacts, low: LowRisk) -> bool:
 
 
 def speaks_of_fraud(facts: CaseFacts) -> bool:
-    """Whether an issuer or processor ever answered this invoice with a word of fraud."""
-    return any("fraud" in (attempt.reason or "") for attempt in facts.attempts)
+    """Whether an issuer, network or processor ever answered this invoice with a word of fraud."""
+    return any(told.is_fraud for attempt in facts.attempts if (told := treatment_of(attempt, facts)))
 
 
 def remaining_major(facts: CaseFacts) -> Decimal:

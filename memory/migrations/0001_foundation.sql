@@ -331,6 +331,7 @@ CREATE TABLE tasks (
     done_by    text
 );
 CREATE INDEX tasks_open ON tasks (queue, created_at) WHERE state = 'open';
+CREATE INDEX tasks_by_action ON tasks (action_id);
 
 CREATE TABLE api_keys (
     id         text PRIMARY KEY,

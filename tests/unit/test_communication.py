@@ -11,8 +11,9 @@ from agents.wording import problem_with
 from prompts.render import Template, load, templates
 from recoup.actions import MessageArgs, make_action, typed_args
 from recoup.case import CaseStatus
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts
+from recoup.invoice import DeclineCodes
 from recoup.policy import Policy
 from recoup.proposal import Proposal
 from tests.factories import (
@@ -55,6 +56,13 @@ KINDS = [
     (Category.NEVER, "neutral"),
     (Category.POLICY, "neutral"),
 ]
+BY_PERMISSION: list[tuple[str, str | None, dict[str, Any], str]] = [
+    ("lost_card", "51", {}, "neutral"),
+    ("expired_card", "51", {}, "update_method"),
+    ("authentication_required", "51", {}, "authenticate"),
+    ("insufficient_funds", None, {"country": "IN"}, "authenticate"),
+    ("generic_decline", "57", {}, "soft"),
+]
 STAGES = [(0.1, "first"), (3.1, "reminder"), (7.1, "reminder"), (14.1, "final")]
 
 
@@ -63,6 +71,27 @@ STAGES = [(0.1, "first"), (3.1, "reminder"), (7.1, "reminder"), (14.1, "final")]
 def test_the_words_follow_the_cause_and_the_step(category: Category, kind: str, day: float, stage: str) -> None:
     facts = make_facts(now=FAILED_AT + timedelta(days=day), attempts=(failed(category),))
     assert [typed_args(p.action, MessageArgs).template for p in written(facts)[1].actions] == [f"payment_failed_{kind}_{stage}"]
+
+
+@pytest.mark.parametrize(("code", "network_code", "card", "kind"), BY_PERMISSION, ids=str)
+def test_the_words_fit_what_may_be_done_with_the_method(code: str, network_code: str | None, card: dict[str, Any], kind: str) -> None:
+    failure = attempt_facts(codes=DeclineCodes(processor="stripe", decline_code=code, network_decline_code=network_code))
+    facts = make_facts(attempts=(failure,), credential=credential_facts(**card))
+    assert message(facts).template == f"payment_failed_{kind}_first"
+
+
+def test_a_token_that_must_be_set_up_anew_is_not_called_outdated_details() -> None:
+    advised = DeclineCodes(processor="stripe", decline_code="generic_decline", network_advice_code="04")
+    method = credential_facts(brand="mastercard")
+    later = make_facts(now=FAILED_AT + timedelta(days=3.1), attempts=(attempt_facts(codes=advised),), credential=method)
+    assert message(later).template == "payment_failed_neutral_reminder"
+
+
+def test_of_a_death_nothing_is_written_even_where_the_plan_is_asked() -> None:
+    died = attempt_facts(codes=DeclineCodes(processor="sepa", decline_code="MD07"))
+    numbers = count(1)
+    plan = prioritization.propose(make_facts(attempts=(died,)), POLICY, lambda: f"act_{next(numbers)}")
+    assert plan.actions == ()
 
 
 def test_the_words_of_every_category_exist_for_every_stage() -> None:

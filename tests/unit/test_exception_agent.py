@@ -8,13 +8,13 @@ import pytest
 
 from agents import exception
 from agents.case_file import case_file, stranger_in
-from agents.trouble import TREATMENTS, Trouble
+from agents.trouble import HAND_OFFS, Trouble
 from recoup.actions import ActionName, Queue, RefundArgs, RiskClass, TaskArgs, make_action, typed_args
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.errors import Defect
 from recoup.facts import CaseFacts
-from recoup.invoice import AttemptStatus
+from recoup.invoice import AttemptStatus, DeclineCodes
 from recoup.policy import Policy
 from recoup.proposal import Proposal
 from tests.factories import (
@@ -46,13 +46,14 @@ def failed(category: Category, reason: str | None = None, **changes: Any) -> Any
     return attempt_facts(category=category, reason=reason or category.value, **changes)
 
 
+FRAUDULENT = failed(Category.NEVER, "fraudulent", codes=DeclineCodes(processor="stripe", decline_code="fraudulent"))
 STOPPED = failed(Category.MANDATE_STOPPED, "stop_payment_order")
 QUEUES = [
     ({"case": case_info(holds=(Hold.DISPUTE,))}, Queue.DISPUTES),
     ({"case": case_info(holds=(Hold.REVERSAL,))}, Queue.DISPUTES),
     ({"case": case_info(holds=(Hold.DECEASED,))}, Queue.LEGAL),
     ({"case": case_info(holds=(Hold.REPLY,))}, Queue.COLLECTIONS),
-    ({"attempts": (failed(Category.NEVER, "fraudulent"),)}, Queue.FRAUD),
+    ({"attempts": (FRAUDULENT,)}, Queue.FRAUD),
     ({"attempts": (STOPPED,)}, Queue.COLLECTIONS),
     ({"attempts": (failed(Category.UNKNOWN_OUTCOME),)}, Queue.BILLING_OPS),
     ({"attempts": (failed(Category.POLICY),)}, Queue.BILLING_OPS),
@@ -76,7 +77,7 @@ def test_the_case_file_names_attempts_amounts_dates_and_causes_in_plain_words() 
         contacts=(contact_facts(),),
         other_open_invoices=(open_invoice(),),
     )
-    text = case_file(facts, TREATMENTS[Trouble.MANDATE_STOPPED])
+    text = case_file(facts, HAND_OFFS[Trouble.MANDATE_STOPPED])
     for expected in (
         "Case case_1, episode 1, opened 2026-03-10",
         "Total $49.00, paid $0.00, remaining $49.00",
@@ -113,7 +114,7 @@ OTHERS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("what", "changes"), OTHERS, ids=[row[0] for row in OTHERS])
 def test_a_case_file_of_one_case_fails_against_the_facts_of(what: str, changes: dict[str, Any]) -> None:
     other = make_facts(**({"attempts": (STOPPED,)} | changes))
-    theirs = case_file(other, TREATMENTS[Trouble.MANDATE_STOPPED])
+    theirs = case_file(other, HAND_OFFS[Trouble.MANDATE_STOPPED])
     assert stranger_in(theirs, other) is None
     assert stranger_in(theirs, A) is not None
 
@@ -129,7 +130,7 @@ def test_a_proposal_with_the_swapped_file_is_refused() -> None:
 
 @pytest.mark.parametrize("claim", ["He promised $12.00.", "Charged on 2025-01-01.", "See inv_7.", "Call +1 202 555 0100.", "Code R10."])
 def test_a_claim_that_the_facts_do_not_hold_is_found(claim: str) -> None:
-    text = case_file(A, TREATMENTS[Trouble.MANDATE_STOPPED])
+    text = case_file(A, HAND_OFFS[Trouble.MANDATE_STOPPED])
     assert stranger_in(f"{text}\n{claim}", A) is not None
 
 
@@ -143,7 +144,7 @@ def test_every_currency_reads_well_and_checks(currency: str) -> None:
         invoice=invoice_facts(currency=currency, total_minor=1234567, remaining_minor=1234567),
         attempts=(STOPPED.model_copy(update={"currency": currency, "amount_minor": 1234567}),),
     )
-    assert stranger_in(case_file(facts, TREATMENTS[Trouble.MANDATE_STOPPED]), facts) is None
+    assert stranger_in(case_file(facts, HAND_OFFS[Trouble.MANDATE_STOPPED]), facts) is None
 
 
 def test_the_longest_file_fits_into_a_task() -> None:
@@ -164,7 +165,7 @@ def test_the_longest_file_fits_into_a_task() -> None:
         other_open_invoices=tuple(open_invoice(id=f"inv_{long}{n}") for n in range(30)),
         invoice=invoice_facts(vendor_id="in_" + "x" * 60),
     )
-    for trouble, treatment in TREATMENTS.items():
+    for trouble, treatment in HAND_OFFS.items():
         text = case_file(facts, treatment)
         assert len(text) <= 4000, trouble
         assert stranger_in(text, facts) is None
@@ -215,8 +216,16 @@ def test_where_nobody_can_refund_or_the_payment_is_not_known_people_look() -> No
         assert [typed_args(p.action, TaskArgs).queue for p in propose(facts).actions] == [Queue.BILLING_OPS]
 
 
+def test_suspected_fraud_stops_everything_and_tells_a_person_why() -> None:
+    proposal = propose(make_facts(attempts=(FRAUDULENT,), now=FAILED_AT + timedelta(days=3)))
+    [asked] = [typed_args(p.action, TaskArgs) for p in proposal.actions]
+    assert asked.queue is Queue.FRAUD
+    assert "The pattern is suspected fraud: an answer speaks of fraud, the last on 2026-03-10." in asked.body
+    assert proposal.signals == ("fraud",)
+
+
 def test_a_revision_may_not_drop_a_signal_or_use_another_agents_action() -> None:
-    facts = make_facts(attempts=(failed(Category.NEVER, "fraudulent"),))
+    facts = make_facts(attempts=(FRAUDULENT,))
     draft = propose(facts)
     assert exception.check(draft, draft.model_copy(update={"signals": ()}), facts, POLICY).refused
     letter = draft.actions[0].model_copy(update={"action": make_message(template="receipt")})

@@ -13,7 +13,7 @@ from recoup.case import CaseStatus, Hold
 from recoup.category import Category
 from recoup.facts import CaseFacts
 from recoup.gate import account_share, is_low_risk, judge, mode_for
-from recoup.invoice import AttemptStatus, Initiator, InvoiceStatus
+from recoup.invoice import AttemptStatus, DeclineCodes, Initiator, InvoiceStatus
 from recoup.policy import Cohort, Escalations, LowRisk, Match, Mode, Policy
 from recoup.proposal import Answer, Verdict
 from recoup.rule_book import Strength, rule_book
@@ -39,6 +39,7 @@ DAY = timedelta(days=1)
 RETRY, MESSAGE, NOTE = make_retry(), make_message(), make_note()
 RECEIPT = make_message(template="receipt")
 SUSPEND = make_action(ActionName.SUSPEND_SERVICE, NoArgs())
+FRAUDULENT = DeclineCodes(processor="stripe", decline_code="fraudulent")
 BACKUP = make_retry(ActionName.USE_BACKUP_METHOD, credential_id="crd_2")
 DENY, ASK, RUN, SHADOW = Answer.DENY, Answer.ASK, Answer.RUN, Answer.SHADOW
 
@@ -133,7 +134,7 @@ def test_a_message_that_is_denied_is_not_postponed() -> None:
 
 ESCALATIONS: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("an agent saw fraud", {}, ("fraud",), "sign-of-fraud"),
-    ("the issuer said fraudulent", {"attempts": (attempt_facts(reason="fraudulent", category=Category.NEVER),)}, (), "sign-of-fraud"),
+    ("the issuer said fraudulent", {"attempts": (attempt_facts(codes=FRAUDULENT),)}, (), "sign-of-fraud"),
     ("a lawyer", {}, ("legal",), "sign-of-trouble"),
     ("a vulnerable customer", {}, ("vulnerable",), "sign-of-trouble"),
     ("a word nobody listed", {}, ("strange",), "sign-of-trouble"),

@@ -23,9 +23,9 @@ from graph.state import (
 )
 from prompts.render import prompts_digest
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import CaseFacts
-from recoup.invoice import AttemptStatus
+from recoup.invoice import AttemptStatus, DeclineCodes
 from recoup.policy import Mode, Policy
 from recoup.proposal import Answer
 from tests.factories import FAILED_AT, NOW, account_facts, action_facts, attempt_facts, case_info, contact_facts, invoice_facts, make_facts
@@ -250,7 +250,7 @@ async def test_in_auto_mode_nobody_is_asked_for_messages_and_retries() -> None:
 
 
 async def test_a_sign_of_fraud_reaches_the_gate() -> None:
-    failure = attempt_facts(category=Category.NEVER, reason="fraudulent")
+    failure = attempt_facts(codes=DeclineCodes(processor="stripe", decline_code="fraudulent"))
     state = await Run(make_facts(attempts=(failure,)), Policy(mode=Mode.AUTO)).start()
     assert signals_of(state) == ("fraud",)
     assert [p.agent for p in proposals_of(state)] == ["exception"]

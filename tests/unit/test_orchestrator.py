@@ -1,5 +1,6 @@
 """Who works on a case: the plan, or people."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,15 +8,17 @@ import pytest
 from agents import orchestrator
 from recoup.actions import ActionName, RiskClass
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
-from recoup.invoice import AttemptStatus
+from recoup.category import Category
+from recoup.invoice import AttemptStatus, DeclineCodes
 from tests.factories import (
+    FAILED_AT,
     NOW,
     account_facts,
     action_facts,
     attempt_facts,
     case_info,
     credential_facts,
+    ledger_entry,
     make_facts,
 )
 
@@ -24,13 +27,25 @@ def failed(category: Category, reason: str | None = None, **changes: Any) -> Any
     return attempt_facts(category=category, reason=reason or category.value, **changes)
 
 
+FRAUDULENT = failed(Category.NEVER, "fraudulent", codes=DeclineCodes(processor="stripe", decline_code="fraudulent"))
+SUSPECTED = DeclineCodes(processor="stripe", decline_code="generic_decline", network_decline_code="59")
+REVOKED = DeclineCodes(processor="stripe", decline_code="revocation_of_authorization", network_decline_code="51")
+DECEASED = DeclineCodes(processor="sepa", decline_code="MD07")
 TO_PEOPLE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("a dispute", {"case": case_info(holds=(Hold.DISPUTE,))}, ("dispute",)),
     ("a reversal", {"case": case_info(holds=(Hold.REVERSAL,))}, ("dispute",)),
     ("a death", {"case": case_info(holds=(Hold.DECEASED, Hold.DISPUTE))}, ("vulnerable",)),
     ("a reply nobody answered", {"case": case_info(holds=(Hold.REPLY,))}, ()),
-    ("a sign of fraud", {"attempts": (failed(Category.NEVER, "fraudulent"),)}, ("fraud",)),
+    ("a sign of fraud", {"attempts": (FRAUDULENT,)}, ("fraud",)),
+    ("a sign of fraud in a word of the network", {"attempts": (failed(Category.GENERIC, codes=SUSPECTED),)}, ("fraud",)),
+    ("a death that a bank tells of", {"attempts": (failed(Category.NEVER, codes=DECEASED),)}, ("vulnerable",)),
+    (
+        "a death that a bank tells of on another invoice",
+        {"ledger": (ledger_entry(id="att_x", own_case=False, codes=DECEASED),)},
+        ("vulnerable",),
+    ),
     ("a stopped mandate", {"attempts": (failed(Category.MANDATE_STOPPED),)}, ()),
+    ("a stopped mandate that the network calls something else", {"attempts": (failed(Category.FUNDS, codes=REVOKED),)}, ()),
     ("an unclear outcome", {"attempts": (failed(Category.UNKNOWN_OUTCOME),)}, ()),
     ("an unknown attempt", {"attempts": (failed(Category.FUNDS, status=AttemptStatus.UNKNOWN),)}, ()),
     ("too much paid", {"case": case_info(status=CaseStatus.RECOVERED, overpaid_minor=4900)}, ()),
@@ -93,6 +108,58 @@ def test_people_keep_a_stopped_mandate_after_they_were_told() -> None:
     route = orchestrator.propose(facts)
     assert route.to == "handle_exception"
     assert "have been told" in route.reason
+
+
+OF_FRAUD = make_facts(attempts=(FRAUDULENT,))
+
+
+def test_suspected_fraud_is_told_once_however_many_attempts_follow() -> None:
+    again = FRAUDULENT.model_copy(update={"id": "att_2", "occurred_at": NOW})
+    facts = OF_FRAUD.model_copy(update={"attempts": (FRAUDULENT, again), "actions": (task("fraud", at=FAILED_AT),)})
+    route = orchestrator.propose(facts)
+    assert (route.to, route.signals) == ("handle_exception", ("fraud",))
+    assert "have been told" in route.reason
+
+
+def test_once_a_person_has_looked_the_plan_goes_on_and_the_signal_stays() -> None:
+    looked = task("fraud", settled_at=NOW)
+    route = orchestrator.propose(OF_FRAUD.model_copy(update={"actions": (looked,)}))
+    assert (route.to, route.signals) == ("prioritize", ("fraud",))
+    assert "A person has looked" in route.reason
+
+
+def test_what_comes_after_a_person_has_looked_is_told_anew() -> None:
+    again = FRAUDULENT.model_copy(update={"id": "att_2", "occurred_at": NOW + timedelta(minutes=1)})
+    facts = OF_FRAUD.model_copy(update={"attempts": (FRAUDULENT, again), "actions": (task("fraud", settled_at=NOW),)})
+    route = orchestrator.propose(facts)
+    assert route.to == "handle_exception"
+    assert "have been told" not in route.reason
+
+
+def test_money_that_may_have_moved_is_told_beside_a_suspicion() -> None:
+    unknown = failed(Category.FUNDS, id="att_2", status=AttemptStatus.UNKNOWN)
+    facts = make_facts(attempts=(FRAUDULENT, unknown))
+    assert "whose outcome we do not know" in orchestrator.propose(facts).reason
+    told = facts.model_copy(update={"actions": (task("billing_ops"),)})
+    assert "signs of misuse" in orchestrator.propose(told).reason
+    assert orchestrator.propose(told).signals == ("fraud",)
+
+
+def test_the_route_tells_the_pattern_with_its_reasons_and_rows() -> None:
+    earlier = ledger_entry(id="att_x", at=FAILED_AT - timedelta(days=30), own_case=False, invoice_id="inv_2")
+    route = orchestrator.propose(make_facts(ledger=(earlier, ledger_entry())))
+    assert route.pattern is not None
+    assert route.pattern.kind == "recurring"
+    assert "recurring: payments of different invoices failed on 2 occasions" in route.reason
+    assert {"att_x", "att_1"} <= set(route.evidence)
+
+
+def test_a_revision_may_not_tell_another_pattern() -> None:
+    facts = make_facts()
+    draft = orchestrator.propose(facts)
+    assert draft.pattern is not None
+    harmless = draft.model_copy(update={"pattern": draft.pattern.model_copy(update={"reasons": ("a good customer",)})})
+    assert orchestrator.check(draft, harmless, facts).refused
 
 
 def test_a_refund_that_was_proposed_is_not_proposed_again() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from recoup.actions import ActionName, ChargeArgs, MessageArgs, RiskClass, typed_args
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.invoice import AttemptStatus, CredentialSlot, Initiator
 from tests.factories import (
     account_facts,
@@ -30,7 +30,8 @@ FIRST_DECISION: list[tuple[Category, list[ActionName], float]] = [
 
 @pytest.mark.parametrize(("category", "expected", "next_day"), FIRST_DECISION, ids=[row[0] for row in FIRST_DECISION])
 def test_the_first_decision_on(category: Category, expected: list[ActionName], next_day: float) -> None:
-    proposal = propose(make_facts(now=at(0.01), attempts=(failed(category),)))
+    failure = failed(category)
+    proposal = propose(make_facts(now=at(0.01), attempts=(failure,), ledger=(failure.as_ledger_entry(),)))
     assert names(proposal) == expected
     assert wakes(proposal) == at(next_day)
 
@@ -100,8 +101,9 @@ def test_the_plan_of_a_funds_decline_day_by_day() -> None:
 def test_a_technical_failure_is_retried_within_hours_less_often_each_time(failures: int, hours: float) -> None:
     attempts = tuple(failed(Category.TECHNICAL, n * 0.1, id=f"att_{n}") for n in range(failures))
     due = attempts[-1].occurred_at + timedelta(hours=hours)
-    before = propose(make_facts(now=due - timedelta(minutes=1), attempts=attempts, actions=(wrote(0),)))
-    after = propose(make_facts(now=due, attempts=attempts, actions=(wrote(0),)))
+    ledger = tuple(a.as_ledger_entry() for a in attempts)
+    before = propose(make_facts(now=due - timedelta(minutes=1), attempts=attempts, ledger=ledger, actions=(wrote(0),)))
+    after = propose(make_facts(now=due, attempts=attempts, ledger=ledger, actions=(wrote(0),)))
     assert RETRY not in names(before)
     assert wakes(before) == due
     assert names(after) == [RETRY]

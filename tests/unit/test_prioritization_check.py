@@ -8,7 +8,7 @@ import pytest
 from agents import prioritization
 from recoup.actions import ChargeArgs, make_action
 from recoup.case import Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.invoice import AttemptStatus
 from recoup.proposal import Proposal
 from tests.factories import (

@@ -6,7 +6,7 @@ import pytest
 
 from recoup.actions import ActionName, RiskClass
 from recoup.case import CaseStatus, Hold
-from recoup.decline import Category
+from recoup.category import Category
 from recoup.facts import ActionFacts
 from recoup.policy import Policy, Steps
 from tests.factories import (
