@@ -1,7 +1,7 @@
 """What the doubles of all vendors share: a clock of their own, idempotency keys, misbehaviour on command, a log and a ledger.
 
 A double is a ``Site``: it says how it answers a request, and the chassis does the rest. State is guarded by ``lock``, because the
-site answers in the thread of its server while the test turns its clock."""
+site answers in the thread of its server while the test turns its clock; ``changed`` tells of requests that begin to be answered."""
 
 import hashlib
 import json
@@ -155,6 +155,7 @@ class Site(ABC):
 
     def __init__(self, key_lifetime: timedelta, start: datetime = DEFAULT_START, seed: int = 0) -> None:
         self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.clock = Clock(start)
         self.keys = KeyStore(self.clock, key_lifetime)
         self.misbehaviours = Misbehaviours()
@@ -211,11 +212,16 @@ class Site(ABC):
         with self.lock:
             request = replace(request, key_in_use=self._keys_in_flight[key] > 0)
             self._keys_in_flight[key] += 1
+            self.changed.notify_all()
         try:
             yield request
         finally:
             with self.lock:
                 self._keys_in_flight[key] -= 1
+
+    def is_in_flight(self, key: str) -> bool:
+        """Whether a request with that key is being answered; wait for it on ``changed``."""
+        return self._keys_in_flight[key] > 0
 
     def handle(self, request: Request, order: Misbehaviour | None) -> Answer:
         """The answer to a request under a misbehaviour; breaking connections and waiting is left to the wire."""

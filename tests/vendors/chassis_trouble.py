@@ -1,5 +1,6 @@
 """What a double can be told to do wrong, and to which calls."""
 
+import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,7 +15,7 @@ class Trouble(StrEnum):
     LOST_SERVER_ERROR = "lost_server_error"  # not processed, answered 500, and that 500 is kept under the key
     RESET_BEFORE = "reset_before"  # the connection breaks before anything is processed
     RESET_AFTER = "reset_after"  # processed and kept under the key, then the connection breaks
-    HELD = "held"  # processed only ``seconds`` later; meanwhile its key is in use
+    HELD = "held"  # processed only ``seconds`` later, or when ``until`` is set; meanwhile its key is in use
     SLOW_BODY = "slow_body"  # processed; headers at once, the body ``seconds`` later
     WRONG_CONTENT_TYPE = "wrong_content_type"  # processed; the answer is a page of HTML
     REVOKED_KEY = "revoked_key"  # 401
@@ -35,6 +36,7 @@ class Misbehaviour:
     times: int | None = 1
     skip: int = 0
     seconds: float = 0.0
+    until: threading.Event | None = None
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a call is meant."""

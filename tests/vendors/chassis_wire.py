@@ -13,6 +13,7 @@ from tests.vendors.chassis import Answer, Request, Site
 from tests.vendors.chassis_trouble import Misbehaviour, Trouble
 
 CHUNK_BYTES = 65_536
+LONGEST_HOLD_SECONDS = 60.0
 PAGE = b"<html><body><h1>Please wait</h1></body></html>"
 
 
@@ -102,7 +103,7 @@ class Connection:
             self._site.record(request, None, order, delivered=False)
             return self._reset()
         if trouble is Trouble.HELD:
-            await asyncio.sleep(seconds)
+            await _hold(seconds, order.until if order else None)
         try:
             answer = self._site.handle(request, order)
         except Exception as defect:  # noqa: BLE001 - raised by ``serve`` in the test's own thread
@@ -165,6 +166,13 @@ class Connection:
                 return _request(head, body)
             else:
                 return None
+
+
+async def _hold(seconds: float, until: threading.Event | None) -> None:
+    if until is None:
+        await asyncio.sleep(seconds)
+    else:
+        await asyncio.to_thread(until.wait, LONGEST_HOLD_SECONDS)
 
 
 def _request(head: h11.Request, body: bytes) -> Request:

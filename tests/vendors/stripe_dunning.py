@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from tests.vendors.stripe_bank import NOT_RETRIED
-from tests.vendors.stripe_collecting import PERIOD, Order, attempt, cancel, card_for, fall_behind, give_up, open_invoice
+from tests.vendors.stripe_collecting import Order, attempt, cancel, card_for, fall_behind, give_up, open_invoice
 from tests.vendors.stripe_state import Charge, Invoice, Subscription
 from tests.vendors.stripe_world import World
 
@@ -94,7 +94,8 @@ def _turn(world: World, subscription: Subscription) -> None:
 
 
 def _renew(world: World, subscription: Subscription) -> None:
-    subscription.period_start, subscription.period_end = subscription.period_end, subscription.period_end + PERIOD
+    length = subscription.period_end - subscription.period_start
+    subscription.period_start, subscription.period_end = subscription.period_end, subscription.period_end + length
     world.tell("customer.subscription.updated", subscription)
     bill(world, subscription)
 
