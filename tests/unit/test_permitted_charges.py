@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import prioritization
@@ -216,6 +216,7 @@ def worlds(draw: st.DrawFn) -> CaseFacts:
     """An open case on any day of its plan and any date of the rules, with anything on its two methods' ledgers."""
     now = at(draw(st.integers(0, 365)))
     opened = now - draw(st.sampled_from([1, 3, 7, 12, 14, 15, 20])) * timedelta(days=1)
+    is_dead, crowd = draw(st.booleans()), draw(st.integers(0, 8))
 
     def entry(number: int) -> LedgerEntry:
         state = draw(st.sampled_from(["failed", "failed", "failed", "succeeded", "requires_action"]))
@@ -248,7 +249,7 @@ def worlds(draw: st.DrawFn) -> CaseFacts:
         attempt_facts(
             id=f"att_{n}",
             occurred_at=opened + (now - opened) * n / (count + 1),
-            codes=draw(codes()),
+            codes=DeclineCodes(processor="stripe", decline_code="lost_card") if is_dead else draw(codes()),
             credential_id=draw(st.sampled_from([None, "crd_1"])),
         )
         for n in range(count)
@@ -257,13 +258,14 @@ def worlds(draw: st.DrawFn) -> CaseFacts:
     facts = make_facts(
         now=now,
         attempts=attempts,
-        ledger=(*own, *(entry(n) for n in range(draw(st.integers(0, 8))))),
+        ledger=(*own, *(entry(n) for n in range(crowd))),
         credential=method("crd_1", CredentialSlot.SUBSCRIPTION),
         backups=(method("crd_2", CredentialSlot.BACKUP),),
     )
     return facts.model_copy(update={"case": facts.case.model_copy(update={"opened_at": opened})})
 
 
+@settings(max_examples=300)
 @given(worlds())
 def test_no_charge_is_ever_proposed_that_a_network_forbids(facts: CaseFacts) -> None:
     for action in [p.action for p in propose(facts).actions if p.action.name in MOVES_MONEY]:
@@ -275,6 +277,7 @@ def test_no_charge_is_ever_proposed_that_a_network_forbids(facts: CaseFacts) -> 
 def test_the_worlds_of_that_test_have_charges_in_them() -> None:
     proposed: list[object] = []
 
+    @settings(derandomize=True, max_examples=300)
     @given(worlds())
     def look(facts: CaseFacts) -> None:
         proposed.extend(names(propose(facts)))
