@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, time
 
 from recoup.category import Category, Retry
 from recoup.clock import wall_now
-from recoup.decline import Citation, Decline, Most, Treatment
+from recoup.decline import Citation, Most, Treatment
+from recoup.words import Decline
 from recoup.errors import Malformed
 from recoup.record import Record
 from recoup.rule_data import load_rules

@@ -21,6 +21,7 @@ from evals.network_facts import (
     Rules,
     Series,
     by_advice,
+    by_common_number,
     by_network,
     by_rail,
     by_word,
@@ -187,6 +188,10 @@ def _told(bar: Bar, said: str) -> str:
     return f"attempt after {said}, less than {bar.wait / timedelta(hours=1):.0f} h later"
 
 
+def _of_networks(network: str | None, code: str | None) -> tuple[Rules | None, ...]:
+    return by_network(network, code), by_common_number(network, code)
+
+
 @lru_cache(maxsize=65536)
 def _declined(
     rail: str,
@@ -206,14 +211,16 @@ def _declined(
     word = by_word(processor, code)
     schemes = [(by_rail(rail, one), one) for one in (code, network_code)]
     issuers = [code, network_code] if processor == "iso8583" else [network_code]
-    numbers = [(by_network(network, one) if rail == "card" else None, f"network code {one}") for one in issuers]
+    numbers = [(rules, f"network code {one}") for one in issuers if rail == "card" for rules in _of_networks(network, one)]
     sources: list[tuple[Rules | None, str | None]] = [(word, code), *schemes, *numbers, (by_advice(network, advice), f"advice {advice}")]
     if all(rules is None for rules, _ in sources):
         sources.append((GENERIC, code or "an unknown decline"))
     if rail == "ach" and all(rules is None for rules, _ in schemes) and any(rules == GENERIC for rules, _ in sources):
         # A debit is entered again only where the bank said that the money was not there.
         sources.append(((NEW_DATA,), code or "an unknown decline"))
+    is_advised = any(isinstance(rule, Bar) and rule.wait for rule in by_advice(network, advice) or ())
     for rules, told in sources:
         for rule in rules or ():
-            said.setdefault(rule, str(told))
+            if not (is_advised and isinstance(rule, Bar) and rule.yields):
+                said.setdefault(rule, str(told))
     return tuple(said.items())

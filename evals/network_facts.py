@@ -13,10 +13,12 @@ class Bar:
     """What a decline forbids: every try until ``wait`` is over, or (None) until it is lifted.
 
     A success lifts it where ``by_success``; changed data lift it where ``by_any_change`` or where no fingerprint says that the number
-    is still the same. ``since``, ``until``: the UTC days of the new try for which it is in force.
+    is still the same. ``since``, ``until``: the UTC days of the new try for which it is in force. ``yields``: a wait that the network's
+    advice states stands in its place.
     """
 
     wait: timedelta | None = None
+    yields: bool = False
     by_success: bool = True
     by_any_change: bool = False
     since: date = date.min
@@ -65,6 +67,7 @@ NEVER = Bar(by_success=False)
 NEW_DATA = Bar(by_any_change=True)
 CUSTOMER_OR_POLICY = Bar()
 SHORTLY, NEXT_DAY = Bar(wait=HOUR), Bar(wait=DAY)
+PAYDAY = Bar(wait=DAY, yields=True)
 AT_MOST_FOUR = Series(4, 30 * DAY, by_any_change=True)
 ONE_MORE = Series(1, None, by_any_change=False)
 GENERIC: Rules = (NEXT_DAY, AT_MOST_FOUR)
@@ -141,6 +144,15 @@ MASTERCARD_ADVICE = _table(
     ("43", (ONE_MORE,)),
 )
 ADVICE_WORDS = _table(("do_not_try_again", (NEVER,)))
+COMMON_CODES = _table(
+    ("04 07 41 43", (NEVER,)),
+    ("14 54", (NEW_DATA,)),
+    ("57", (CUSTOMER_OR_POLICY,)),
+    ("05", GENERIC),
+    ("51", (PAYDAY,)),
+    ("61 65", (NEXT_DAY,)),
+    ("19 91 96", (SHORTLY,)),
+)
 ACH_CODES = _table(("R01 R09", (NEXT_DAY,)), ("R07 R10 R29 R51", (NEVER,)))
 ACH_ELSE: Rules = (NEW_DATA,)
 SEPA_CODES = _table(
@@ -161,7 +173,8 @@ STRIPE = _table(
     ("pin_try_exceeded offline_pin_required online_or_offline_pin_required", (CUSTOMER_OR_POLICY,)),
     ("card_not_supported currency_not_supported transaction_not_allowed not_permitted", (CUSTOMER_OR_POLICY,)),
     ("service_not_allowed restricted_card invalid_amount testmode_decline", (CUSTOMER_OR_POLICY,)),
-    ("insufficient_funds withdrawal_count_limit_exceeded card_velocity_exceeded", (NEXT_DAY,)),
+    ("insufficient_funds", (PAYDAY,)),
+    ("withdrawal_count_limit_exceeded card_velocity_exceeded", (NEXT_DAY,)),
     ("do_not_honor generic_decline no_action_taken try_again_later approve_with_id", GENERIC),
     ("processing_error issuer_not_available reenter_transaction", (SHORTLY,)),
     # Whether it went through is asked first; when it may be tried again, no table says.
@@ -175,7 +188,8 @@ RECURLY = _table(
     ("expired_card declined_expiration_date declined_card_number invalid_card_number invalid_account_number", (NEW_DATA,)),
     ("call_issuer three_d_secure_authentication three_d_secure_action_required", (CUSTOMER_OR_POLICY,)),
     ("currency_not_supported restricted_card invalid_amount", (CUSTOMER_OR_POLICY,)),
-    ("insufficient_funds exceeds_daily_limit exceeds_max_amount", (NEXT_DAY,)),
+    ("insufficient_funds", (PAYDAY,)),
+    ("exceeds_daily_limit exceeds_max_amount", (NEXT_DAY,)),
     ("gateway_unavailable processor_unavailable processor_not_available issuer_unavailable gateway_error too_busy", (SHORTLY,)),
     ("gateway_rate_limited moneybot_unavailable moneybot_disconnect transaction_service_v2_unavailable", (SHORTLY,)),
     ("transaction_service_v2_disconnect batch_processing_error transaction_stale_at_gateway recurly_error", (SHORTLY,)),
@@ -190,7 +204,8 @@ BRAINTREE = _table(
     ("2063 2064 2065 2066 2067 2068 2069 2071 2072 2073 2074 2075 2076 2077 2079 2081 2082 2083 2084 2085", (NEW_DATA,)),
     ("2086 2087 2088 2089 2090 2091 2093 2094 2095 2096 2097 2098 2100 2107", (NEW_DATA,)),
     ("2099", (CUSTOMER_OR_POLICY,)),
-    ("2001 2002 2003", (NEXT_DAY,)),
+    ("2001", (PAYDAY,)),
+    ("2002 2003", (NEXT_DAY,)),
     ("2025 2026 2035 2040 2042 2048 2062 2078 2080 2092 2101 2102 2103 3000", (SHORTLY,)),
     ("2016", ()),
 )
@@ -226,6 +241,11 @@ def by_network(network: str | None, code: str | None) -> Rules | None:
     if network is None:
         return VISA_CODES.get(code, AMEX_CODES.get(code))
     return AMEX_CODES.get(code) if network == "amex" else None
+
+
+def by_common_number(network: str | None, code: str | None) -> Rules | None:
+    """What a two-digit response code forbids on the networks that publish no list of their own: those whose meaning all networks share."""
+    return COMMON_CODES.get(code or "") if network != "visa" else None
 
 
 def by_advice(network: str | None, advice: str | None) -> Rules | None:

@@ -4,60 +4,19 @@ The most specific word says what a decline means: the network's advice over the 
 of all words says what is permitted on that credential. A code that no table has is treated with care and reported as not known.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TypeVar
 
 from recoup.category import STRICTNESS, Category, Retry
 from recoup.invoice import DeclineCodes, Rail
 from recoup.record import Record
-from recoup.rule_data import ANY_CODE, Cap, Dated, IssuerCountry, Lifting, PermissionRule, Rules, TreatmentRule, load_rules
+from recoup.rule_data import Cap, Lifting, Rules, TreatmentRule, load_rules
+from recoup.words import Decline, Statement, Word, beside, group_of, in_force, rail_of, statement_of, words_of
 
 UNKNOWN_REASON = "unknown"
-# The speaker that stands for "whatever network the card is of".
-CARD_NETWORK = "iso8583"
-RAIL_OF = {"ach": Rail.ACH, "sepa": Rail.SEPA}
-D = TypeVar("D", bound=Dated)
-LIFTED_BY: dict[Retry, Lifting | None] = {
-    Retry.NEVER: "new_credential",
-    Retry.RECONCILE: None,
-    Retry.CUSTOMER_ACTION: "success",
-    Retry.AFTER_UPDATE: "update",
-    Retry.ALLOWED: None,
-}
 LIFTING_RANK: dict[Lifting | None, int] = {"new_credential": 0, "success": 1, "update": 2, None: 3}
-
-
-@dataclass(frozen=True)
-class Decline:
-    """One answer. ``code``: the processor's own; ``network`` as the rules name it; ``advice``: the network's or processor's, as passed on.
-
-    ``country``: of issue, ISO 3166 alpha-2. ``rail`` None: by the processor, else a card.
-    """
-
-    processor: str
-    code: str | None = None
-    network: str | None = None
-    network_code: str | None = None
-    advice: tuple[str, ...] = ()
-    country: str | None = None
-    rail: Rail | None = None
-
-
-class Statement(Record):
-    """What one rule says of the credential. ``wait_hours`` counts from the decline; some waits yield to one that an advice states."""
-
-    rule: str
-    retry: Retry
-    meaning: str
-    source: str
-    lifted_by: Lifting | None = None
-    wait_hours: float | None = None
-    wording: str | None = None
-    yields_to_advice: bool = False
-    is_advice: bool = False
 
 
 class Citation(Record):
@@ -78,16 +37,19 @@ class Most(Record):
 class Treatment(Record):
     """What a decline means and what may be done about it.
 
-    ``known`` is false where no table has the code. ``statement`` is the strictest of what the rules say, ``wait`` the one that makes wait
-    longest (None: no wait, or no retry at all). ``wording``: what the customer may be told; None: nothing.
+    ``known`` is false where no table has the code; ``categories`` are those of every word, where they differ. ``statements`` are all that
+    the rules say (a wait that yields left out), ``statement`` the strictest of them, ``wait`` the one that makes wait longest (None: no
+    wait, or no retry at all). ``wording``: what the customer may be told; None: nothing.
     """
 
     known: bool
     reason: str
     meaning: str
     category: Category
+    categories: frozenset[Category]
     retry: Retry
     statement: Statement
+    statements: tuple[Statement, ...]
     wait: Statement | None
     most: Most | None
     wording: str | None
@@ -120,82 +82,60 @@ def treat_category(category: Category, credential: Decline, at: datetime) -> Tre
     return _treat_category(category, replace(credential, code=None, network_code=None, advice=()), at.astimezone(UTC).date())
 
 
-@dataclass(frozen=True)
-class _Word:
-    """One code or advice, heard: ``reason`` None where it tells no meaning, ``is_known`` false where no rule knows it."""
-
-    reason: str | None
-    statements: tuple[Statement, ...]
-    used: tuple[Dated, ...]
-    is_known: bool
-
-
 @lru_cache(maxsize=16384)
 def _treat(decline: Decline, day: date) -> Treatment:
     rules = load_rules()
-    rail = decline.rail or RAIL_OF.get(decline.processor, Rail.CARD)
-    network_names = [decline.processor] if decline.processor in RAIL_OF else [rail.value if rail in RAIL_OF.values() else CARD_NETWORK]
-    by_advice = [_advice(advice, decline, rules, day) for advice in decline.advice]
-    by_network = _code(decline.network_code, network_names, decline, rules, day)
-    by_processor = _code(decline.code, rules.speakers.codes.get(decline.processor, ()), decline, rules, day)
-    words = [word for word in (*by_advice, by_network, by_processor) if word]
-    main = by_processor or by_network or (by_advice[0] if by_advice else None)
-    reason = next((word.reason for word in words if word.reason), UNKNOWN_REASON)
-    heard = [statement for word in words for statement in word.statements]
-    used = [entry for word in words for entry in word.used]
-    frauds = [group for word in words if word.reason and (group := _group(word.reason, rules, day)).is_fraud]
-    return _summed_up(reason, heard, used, rules, day, rail, decline, known=main is not None and main.is_known, is_fraud=bool(frauds))
+    words, known = words_of(decline, rules, day)
+    reasons = [reason for word in words for reason in word.reasons]
+    return _weighed(reasons or [UNKNOWN_REASON], words, decline, rules, day, known=known)
 
 
 @lru_cache(maxsize=1024)
 def _treat_category(category: Category, credential: Decline, day: date) -> Treatment:
     rules = load_rules()
-    group = next(group for group in _in_force(rules.treatment, day) if group.category is category)
-    rail = credential.rail or Rail.CARD
-    return _summed_up(next(iter(group.reasons)), [], [], rules, day, rail, credential, known=True, is_fraud=group.is_fraud)
+    group = next(group for group in in_force(rules.treatment, day) if group.category is category)
+    return _weighed([next(iter(group.reasons))], [], credential, rules, day, known=True)
 
 
-def _summed_up(
-    reason: str,
-    heard: list[Statement],
-    used: list[Dated],
-    rules: Rules,
-    day: date,
-    rail: Rail,
-    decline: Decline,
-    *,
-    known: bool,
-    is_fraud: bool,
-) -> Treatment:
-    group = _group(reason, rules, day)
-    beside = _beside(group.category, rail, decline.country, rules, day)
-    statements = [*(heard or [_statement(group, rules)]), *(_statement(entry, rules) for entry in beside)]
+def _weighed(reasons: Sequence[str], words: Sequence[Word], decline: Decline, rules: Rules, day: date, *, known: bool) -> Treatment:
+    """One answer of all words: the first reason is what it means, the strictest statement what is permitted."""
+    rail, groups = rail_of(decline), [group_of(reason, rules, day) for reason in reasons]
+    group, categories = groups[0], frozenset(group.category for group in groups)
+    extra = beside(group.category, rail, decline.country, rules, day)
+    heard = [statement for word in words for statement in word.statements] or [statement_of(group, rules)]
+    statements = _without_yielding([*heard, *(statement_of(entry, rules) for entry in extra)])
     strictest = min(statements, key=lambda s: (STRICTNESS[s.retry], LIFTING_RANK[s.lifted_by]))
     is_allowed = strictest.retry is Retry.ALLOWED
-    wait = _longest_wait(statements) if is_allowed else None
     caps = caps_on(rail, decline.network, decline.country, rules, day)
-    cap = min((c for c in caps if _may_bind(c, group.category, decline.advice)), key=_rate, default=None) if is_allowed else None
-    cited = {entry.id: entry for entry in (*used, group, *beside, *((cap,) if cap else ()))}
+    cap = min((c for c in caps if _may_bind(c, categories, decline.advice)), key=_rate, default=None) if is_allowed else None
+    cited = {entry.id: entry for word in words for entry in word.used}
+    cited |= {entry.id: entry for entry in (group, *extra, *((cap,) if cap else ()))}
     return Treatment(
         known=known,
-        reason=reason,
-        meaning=group.reasons[reason],
+        reason=reasons[0],
+        meaning=group.reasons[reasons[0]],
         category=group.category,
+        categories=categories,
         retry=strictest.retry,
         statement=strictest,
-        wait=wait,
+        statements=tuple(statements),
+        wait=max((s for s in statements if s.wait_hours), key=_hours, default=None) if is_allowed else None,
         most=Most(count=cap.limit, days=max(1, cap.hours // 24)) if cap else None,
         wording=_wording(group, strictest, rules),
-        is_fraud=is_fraud,
+        is_fraud=any(group.is_fraud for group in groups),
         rules=tuple(Citation(id=e.id, source=rules.title(e.source), effective_from=e.effective_from) for e in cited.values()),
     )
 
 
-def _longest_wait(statements: Iterable[Statement]) -> Statement | None:
-    waits = [statement for statement in statements if statement.wait_hours]
-    is_advised = any(statement.is_advice for statement in waits)
-    standing = [statement for statement in waits if not (is_advised and statement.yields_to_advice)]
-    return max(standing, key=lambda statement: statement.wait_hours or 0, default=None)
+def _without_yielding(statements: Sequence[Statement]) -> list[Statement]:
+    """A wait that yields is no wait where the network's advice states one."""
+    if not any(statement.is_advice and statement.wait_hours for statement in statements):
+        return list(statements)
+    return [s.model_copy(update={"wait_hours": None}) if s.yields_to_advice else s for s in statements]
+
+
+def _hours(statement: Statement) -> float:
+    return statement.wait_hours or 0.0
 
 
 def caps_on(rail: Rail, network: str | None, country: str | None, rules: Rules, day: date) -> list[Cap]:
@@ -211,87 +151,8 @@ def caps_on(rail: Rail, network: str | None, country: str | None, rules: Rules, 
     ]
 
 
-def _advice(advice: str, decline: Decline, rules: Rules, day: date) -> _Word:
-    dialect = rules.speakers.advice.get(decline.processor)
-    speakers = [dialect] if dialect else _networks(decline, rules)
-    speakers += rules.speakers.codes.get(decline.processor, ())
-    spoken = [rule for speaker in speakers for rule in _in_force(rules.by_advice.get((speaker, advice), ()), day)]
-    reason = next((rule.reason for rule in spoken if rule.reason), None)
-    statements = tuple(_statement(rule, rules) for rule in spoken)
-    return _Word(reason=reason, statements=statements, used=tuple(spoken), is_known=bool(spoken))
-
-
-def _code(code: str | None, names: Sequence[str], decline: Decline, rules: Rules, day: date) -> _Word | None:
-    """What one code says. A card of unknown network is treated by the strictest of what any network says of the code."""
-    if code is None:
-        return None
-    heard: list[tuple[str | None, list[Statement], list[Dated]]] = []
-    for name in names:
-        if name != CARD_NETWORK:
-            heard.append(_spoken([name], code, rules, day))
-        elif decline.network:
-            heard.append(_spoken([decline.network, CARD_NETWORK], code, rules, day))
-        else:
-            heard += [_spoken([CARD_NETWORK, network], code, rules, day) for network in rules.speakers.networks]
-    reason = next((reason for reason, _, _ in heard if reason), None)
-    statements = tuple(statement for _, said, _ in heard for statement in said)
-    return _Word(reason=reason, statements=statements, used=tuple(e for _, _, used in heard for e in used), is_known=reason is not None)
-
-
-def _spoken(speakers: Sequence[str], code: str, rules: Rules, day: date) -> tuple[str | None, list[Statement], list[Dated]]:
-    """The reason that these speakers give a code, what is permitted after it, and the entries that say so.
-
-    Where a speaker rules on the code itself, that stands instead of the treatment of the code's reason.
-    """
-    tables = [table for speaker in speakers for table in _in_force(rules.tables.get((speaker, code), ()), day)][:1]
-    reason = tables[0].reasons[code] if tables else None
-    named = [rule for speaker in speakers for rule in _in_force(rules.by_code.get((speaker, code), ()), day)]
-    if named:
-        return reason, [_statement(rule, rules) for rule in named], [*tables, *named]
-    if reason is None:
-        return None, [], []
-    others = [rule for speaker in speakers for rule in _in_force(rules.by_code.get((speaker, ANY_CODE), ()), day)]
-    return reason, [_statement(rule, rules) for rule in (*others, _group(reason, rules, day))], [*tables, *others]
-
-
-def _networks(decline: Decline, rules: Rules) -> list[str]:
-    """The card's network; all of them where nobody told, since the strictest of them may be meant."""
-    return [decline.network] if decline.network else list(rules.speakers.networks)
-
-
-def _beside(category: Category, rail: Rail, country: str | None, rules: Rules, day: date) -> list[PermissionRule | IssuerCountry]:
-    by_rail = [rule for rule in _in_force(rules.permission, day) if rule.rail is rail and category in rule.categories]
-    by_country = [rule for rule in _in_force(rules.issuer_country, day) if rail is Rail.CARD and country in rule.countries]
-    return [*by_rail, *by_country]
-
-
-def _group(reason: str, rules: Rules, day: date) -> TreatmentRule:
-    groups = rules.groups[reason]
-    return next(_in_force(groups, day), groups[0])
-
-
-def _statement(rule: TreatmentRule | PermissionRule | IssuerCountry, rules: Rules) -> Statement:
-    if isinstance(rule, IssuerCountry):
-        return Statement(rule=rule.id, retry=Retry.CUSTOMER_ACTION, meaning=rule.meaning, source=rules.title(rule.source))
-    return Statement(
-        rule=rule.id,
-        retry=rule.retry,
-        meaning=rule.meaning,
-        source=rules.title(rule.source),
-        lifted_by=rule.lifted_by or LIFTED_BY[rule.retry],
-        wait_hours=rule.wait_hours,
-        wording=rule.wording if isinstance(rule, PermissionRule) else None,
-        yields_to_advice=isinstance(rule, TreatmentRule) and rule.yields_to_advice,
-        is_advice=isinstance(rule, PermissionRule) and bool(rule.advice),
-    )
-
-
-def _in_force(entries: Iterable[D], day: date) -> Iterator[D]:
-    return (entry for entry in entries if entry.holds_on(day))
-
-
-def _may_bind(cap: Cap, category: Category, advice: tuple[str, ...]) -> bool:
-    return not cap.is_conditional or category in cap.after_categories or any(a in cap.after_advice for a in advice)
+def _may_bind(cap: Cap, categories: frozenset[Category], advice: tuple[str, ...]) -> bool:
+    return not cap.is_conditional or bool(categories & set(cap.after_categories)) or any(a in cap.after_advice for a in advice)
 
 
 def _rate(cap: Cap) -> float:

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from typing import NamedTuple
 
-from recoup.decline import CARD_NETWORK, Decline, treat
+from recoup.decline import treat
 from recoup.rule_data import ANY_CODE, Cap, Dated, PermissionRule, Rules, load_rules
+from recoup.words import CARD_NETWORK, Decline
 
 PAGE = """# Decline codes, and what they allow
 

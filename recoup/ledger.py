@@ -6,26 +6,36 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recoup.category import Category
-from recoup.decline import Decline, decline_of
+from recoup.decline import decline_of
 from recoup.facts import CredentialFacts, LedgerEntry
 from recoup.invoice import DeclineCodes
 from recoup.rule_data import Cap, load_rules
+from recoup.words import Decline
 
 SUCCEEDED = "succeeded"
 RELEASED = "released"
-# Nobody has answered these yet: whatever a cap asks of the answer, they may turn out to be it.
-UNANSWERED = frozenset({"reserved", "unknown", "pending", "processing"})
+# Nobody has told their outcome yet: they make wait as a decline without a reason does.
+UNANSWERED = frozenset({"reserved", "confirmed", "pending", "processing", "unknown"})
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One kind of decline that the credential got, and when for the last time. ``own_case``: on the invoice in question."""
+    """One kind of answer but success that the credential got: ``times`` ascend. ``own_case``: on the invoice that is asked about.
+
+    ``is_told`` is false for attempts that nobody has answered yet.
+    """
 
     decline: Decline
     category: Category
     has_codes: bool
-    at: datetime
+    times: tuple[datetime, ...]
     own_case: bool
+    is_told: bool
+
+    @property
+    def at(self) -> datetime:
+        """When it was given for the last time."""
+        return self.times[-1]
 
 
 class Ledger:
@@ -45,7 +55,7 @@ class Ledger:
         return self._successes.get(amount)
 
     def answers(self, credential: CredentialFacts) -> tuple[Answer, ...]:
-        """Every kind of decline on it, each once, with its newest time."""
+        """Every kind of answer on it, each once."""
         key = (credential.brand, credential.country, credential.rail)
         if key not in self._answers:
             self._answers[key] = self._collect(credential)
@@ -55,28 +65,28 @@ class Ledger:
         """When each attempt was made that the cap counts, in order. What succeeded is not counted, what nobody answered is."""
         of_amount = amount if cap.key == "credential_amount" else None
         surely = cap.customer_surely if cap.initiated_by == "merchant" else None
-        key = (of_amount, surely, cap.after_categories, cap.after_advice)
+        key = (of_amount, surely)
         if key not in self._times:
-            counted = [e for e in self.entries if _is_counted(e, of_amount, surely, cap)]
-            # What nobody answered yet counts once there is an answer that it could repeat.
-            first = next((i for i, e in enumerate(counted) if not cap.is_conditional or e.state not in UNANSWERED), len(counted))
-            self._times[key] = [e.at for e in counted[first:]]
+            self._times[key] = [e.at for e in self.entries if _is_counted(e, of_amount, surely)]
         return self._times[key]
 
     def _collect(self, credential: CredentialFacts) -> tuple[Answer, ...]:
-        newest: dict[tuple[DeclineCodes | None, Category, bool], datetime] = {}
+        given: dict[tuple[DeclineCodes | None, Category, bool, bool], list[datetime]] = {}
         for entry in self.entries:
             if entry.category is not None and entry.state != SUCCEEDED:
-                newest[entry.codes, entry.category, entry.own_case] = entry.at
+                given.setdefault((entry.codes, entry.category, entry.own_case, True), []).append(entry.at)
+            elif entry.state in UNANSWERED:
+                given.setdefault((None, Category.GENERIC, entry.own_case, False), []).append(entry.at)
         return tuple(
             Answer(
                 decline=decline_of(codes, credential.brand, credential.country, credential.rail) if codes else _unsaid(credential),
                 category=category,
                 has_codes=codes is not None,
-                at=at,
+                times=tuple(times),
                 own_case=own_case,
+                is_told=is_told,
             )
-            for (codes, category, own_case), at in newest.items()
+            for (codes, category, own_case, is_told), times in given.items()
         )
 
 
@@ -91,15 +101,10 @@ def used_up(times: Sequence[datetime], limit: int, window: timedelta, now: datet
     return inside, times[len(times) - limit] + window if limit else None
 
 
-def _is_counted(entry: LedgerEntry, amount: tuple[int, str] | None, surely: float | None, cap: Cap) -> bool:
+def _is_counted(entry: LedgerEntry, amount: tuple[int, str] | None, surely: float | None) -> bool:
     if entry.state == SUCCEEDED or (amount and (entry.amount_minor, entry.currency) != amount):
         return False
-    if surely is not None and entry.customer_initiated is True and entry.cit_confidence >= surely:
-        return False
-    if not cap.is_conditional or entry.state in UNANSWERED:
-        return True
-    advice = entry.codes.network_advice_code if entry.codes else None
-    return entry.category in cap.after_categories or advice in cap.after_advice
+    return surely is None or entry.customer_initiated is not True or entry.cit_confidence < surely
 
 
 def _unsaid(credential: CredentialFacts) -> Decline:

@@ -1,17 +1,19 @@
 """What networks, schemes and processors permit on one credential, counting everybody's attempts: one pure function over dated data."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from recoup.category import Retry
-from recoup.decline import Statement, Treatment, caps_on, treat, treat_category
+from recoup.decline import Treatment, caps_on, treat, treat_category
 from recoup.facts import CredentialFacts, InvoiceFacts
 from recoup.invoice import Rail
 from recoup.ledger import Answer, Ledger, used_up
 from recoup.proposal import RuleHit
 from recoup.record import Record
 from recoup.rule_data import Cap, IssuerCountry, load_rules
+from recoup.words import Statement
 
 
 class Allowed(Record):
@@ -40,10 +42,18 @@ def permit(ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, a
     day = at.astimezone(UTC).date()
     amount = (invoice.remaining_minor, invoice.currency)
     network = load_rules().speakers.network(credential.brand)
-    hits = [hit for answer in ledger.answers(credential) if (hit := _after(answer, ledger, credential, invoice, at))]
+    told = [(answer, _treated(answer, at)) for answer in ledger.answers(credential)]
+    hits = [
+        hit
+        for answer, treatment in told
+        for statement in treatment.statements
+        if (hit := _after(answer, statement, ledger, credential, invoice, at))
+    ]
     hits += [_issued_in(rule) for rule in _countries(credential.rail, credential.country, day)]
     hits += [
-        hit for cap in _caps(credential.rail, network, credential.country, day) if (hit := _capped(cap, ledger, credential, amount, at))
+        hit
+        for cap in _caps(credential.rail, network, credential.country, day)
+        if (hit := _capped(cap, told, ledger, credential, amount, at))
     ]
     if not hits:
         return ALLOWED
@@ -75,25 +85,28 @@ def _issued_in(rule: IssuerCountry) -> RuleHit:
     return RuleHit(rule=rule.id, detail=rule.meaning, source=load_rules().title(rule.source))
 
 
-def _after(answer: Answer, ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, at: datetime) -> RuleHit | None:
-    """What an earlier decline on the credential still forbids; a kind of decline is as good as its newest."""
-    treatment = treat(answer.decline, at) if answer.has_codes else treat_category(answer.category, answer.decline, at)
-    if treatment.retry is Retry.ALLOWED:
-        return _waits(answer, treatment, ledger, credential, at)
-    if treatment.retry is Retry.RECONCILE:
-        unread = answer.own_case and invoice.read_at < answer.at
-        return _hit(treatment.statement, answer) if unread else None
-    return None if _lifted(treatment.statement, answer.at, ledger, credential) else _hit(treatment.statement, answer)
+def _treated(answer: Answer, at: datetime) -> Treatment:
+    return treat(answer.decline, at) if answer.has_codes else treat_category(answer.category, answer.decline, at)
 
 
-def _waits(answer: Answer, treatment: Treatment, ledger: Ledger, credential: CredentialFacts, at: datetime) -> RuleHit | None:
-    wait = treatment.wait
-    if wait is None or wait.wait_hours is None:
+def _after(
+    answer: Answer, statement: Statement, ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, at: datetime
+) -> RuleHit | None:
+    """What one rule still forbids after an earlier answer on the credential; a kind of answer is as good as its newest."""
+    if statement.retry is Retry.ALLOWED:
+        return _waits(answer, statement, ledger, credential, at)
+    if statement.retry is Retry.RECONCILE:
+        return _hit(statement, answer) if answer.own_case and invoice.read_at < answer.at else None
+    return None if _lifted(statement, answer.at, ledger, credential) else _hit(statement, answer)
+
+
+def _waits(answer: Answer, statement: Statement, ledger: Ledger, credential: CredentialFacts, at: datetime) -> RuleHit | None:
+    if statement.wait_hours is None:
         return None
-    ready = answer.at + timedelta(hours=wait.wait_hours)
+    ready = answer.at + timedelta(hours=statement.wait_hours)
     if ready <= at or _charged_since(answer.at, ledger) or _is_another_number(answer.at, credential):
         return None
-    return _hit(wait, answer, ready)
+    return _hit(statement, answer, ready)
 
 
 def _lifted(statement: Statement, declined_at: datetime, ledger: Ledger, credential: CredentialFacts) -> bool:
@@ -123,13 +136,15 @@ def _hit(statement: Statement, answer: Answer, not_before: datetime | None = Non
     return RuleHit(rule=statement.rule, detail=detail, source=statement.source, not_before=not_before)
 
 
-def _capped(cap: Cap, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str], at: datetime) -> RuleHit | None:
+Told = Sequence[tuple[Answer, Treatment]]
+
+
+def _capped(cap: Cap, told: Told, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str], at: datetime) -> RuleHit | None:
     times = ledger.counted(cap, amount)
     if len(times) < cap.limit:
         return None
     if cap.window == "consecutive":
-        broken_at = _broken_at(cap, ledger, credential, amount)
-        times = times[bisect_right(times, broken_at) :] if broken_at else times
+        times = _run(cap, times, told, _broken_at(cap, ledger, credential, amount))
     if cap.counts == "reattempts":
         times = times[1:]
     if cap.window == "calendar_day":
@@ -143,6 +158,27 @@ def _capped(cap: Cap, ledger: Ledger, credential: CredentialFacts, amount: tuple
     span = "today (UTC)" if cap.window == "calendar_day" else f"in the last {_span(cap.hours)}"
     detail = f"{full[0]} {cap.counts} {span}; {cap.limit} are allowed"
     return RuleHit(rule=cap.id, detail=detail, source=load_rules().title(cap.source), not_before=full[1])
+
+
+def _run(cap: Cap, times: list[datetime], told: Told, broken_at: datetime | None) -> list[datetime]:
+    """What the cap counts since its run was last broken, from the answer with which it begins to count.
+
+    What happened in the very instant of the break counts: which of the two came first, nobody can tell."""
+    if not cap.is_conditional:
+        return times[bisect_left(times, broken_at) :] if broken_at else times
+    firsts = [_first_from(answer.times, broken_at) for answer, treatment in told if _begins(cap, answer, treatment)]
+    begun_at = min((first for first in firsts if first), default=None)
+    return times[bisect_left(times, begun_at) :] if begun_at else []
+
+
+def _begins(cap: Cap, answer: Answer, treatment: Treatment) -> bool:
+    by_category = answer.is_told and not treatment.categories.isdisjoint(cap.after_categories)
+    return by_category or not set(cap.after_advice).isdisjoint(answer.decline.advice)
+
+
+def _first_from(times: Sequence[datetime], at: datetime | None) -> datetime | None:
+    index = bisect_left(times, at) if at else 0
+    return times[index] if index < len(times) else None
 
 
 def _broken_at(cap: Cap, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str]) -> datetime | None:

@@ -144,7 +144,7 @@ class Cap(Dated):
     ``window``: ``rolling`` the last hours; ``calendar_day`` since midnight UTC; ``consecutive`` the run within the last hours that nothing
     of ``resets_on`` broke. ``counts``: ``reattempts`` leave the first attempt out. What succeeded is never counted; what is in
     flight, unknown or reserved always is. ``initiated_by`` merchant leaves out what the customer surely started (``customer_surely``: how
-    sure that must be). ``after``: only attempts that were answered with one of these categories or advice, and those not answered yet.
+    sure that must be). ``after_categories``, ``after_advice``: the count begins with the first attempt that was answered so.
     """
 
     meaning: str
@@ -168,7 +168,7 @@ class Cap(Dated):
 
     @property
     def is_conditional(self) -> bool:
-        """Whether only attempts with certain answers count."""
+        """Whether the count begins with a certain answer."""
         return bool(self.after_categories or self.after_advice)
 
 

@@ -6,7 +6,8 @@ from datetime import date
 
 from api.explained import Question, whole
 from recoup.category import Retry
-from recoup.decline import CARD_NETWORK, RAIL_OF, UNKNOWN_REASON, Decline, Statement, Treatment
+from recoup.decline import UNKNOWN_REASON, Treatment
+from recoup.words import CARD_NETWORK, RAIL_OF, Decline, Statement
 from recoup.rule_data import Cap, Codes, Dated, PermissionRule, Rules, load_rules
 from recoup.shown_code import shown_code
 

@@ -192,9 +192,9 @@ ALLOWED: list[tuple[str, Action, dict[str, Any]]] = [
     ("another step may be sent", make_message(step=2), {"actions": (action_facts(state="done"),)}),
     ("the same step of another case is another step", MESSAGE, {"contacts": (contact_facts(case_id="case_2"),)}),
     (
-        "another case's reservation is no attempt of this invoice",
+        "another case's reservation of yesterday is no attempt of this invoice",
         RETRY,
-        {"ledger": (ledger_entry(id="rsv_1", state="reserved", own_case=False, category=None),)},
+        {"ledger": (ledger_entry(id="rsv_1", at=NOW - timedelta(days=1), state="reserved", own_case=False, category=None),)},
     ),
     ("the platform's next attempt is tomorrow", RETRY, {"invoice": invoice_facts(next_platform_attempt_at=NOW + timedelta(days=1))}),
     (
@@ -202,7 +202,11 @@ ALLOWED: list[tuple[str, Action, dict[str, Any]]] = [
         RETRY,
         {"invoice": invoice_facts(next_platform_attempt_at=NOW - timedelta(days=1))},
     ),
-    ("a customer's failed try is no attempt in flight", RETRY, {"attempts": (attempt_facts(initiator=Initiator.CUSTOMER, occurred_at=NOW - timedelta(days=2)),)}),
+    (
+        "a customer's failed try is no attempt in flight",
+        RETRY,
+        {"attempts": (attempt_facts(initiator=Initiator.CUSTOMER, occurred_at=NOW - timedelta(days=2)),)},
+    ),
 ]
 
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recoup.category import STRICTNESS, Category, Retry
-from recoup.decline import Decline, Most, Treatment, decline_of, treat, treat_category
+from recoup.decline import Most, Treatment, decline_of, treat, treat_category
 from recoup.invoice import DeclineCodes, Rail
 from recoup.rule_data import load_rules
+from recoup.words import Decline
 
 TODAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recoup.decline import Decline, treat
+from recoup.decline import treat
 from recoup.rule_data import Codes, load_rules
+from recoup.words import Decline
 
 Answers = dict[str, str]
 AT = datetime(2026, 11, 20, tzinfo=UTC)

@@ -20,8 +20,8 @@ DAY = timedelta(days=1)
 
 
 def attempts(count: int, every: timedelta, **changes: object) -> tuple[LedgerEntry, ...]:
-    """Attempts that nobody has answered yet, so that caps alone speak; the newest one ``every`` before now."""
-    values = {"category": None, "state": "confirmed", **changes}
+    """Attempts whose money went back, which only the caps count; the newest one ``every`` before now."""
+    values = {"category": None, "state": "reversed", **changes}
     return tuple(ledger_entry(id=f"att_{n}", at=NOW - every * n, **values) for n in range(count, 0, -1))
 
 
@@ -175,6 +175,20 @@ def test_a_wait_is_honoured_to_the_second(answer: dict[str, object], rule: str, 
     assert asked(ledger, card, NOW + wait) == ()
 
 
+def test_what_nobody_has_answered_yet_makes_wait_as_a_decline_without_a_reason() -> None:
+    for state in ("reserved", "confirmed", "pending", "processing", "unknown"):
+        (hit,) = asked((ledger_entry(at=NOW, category=None, state=state),), at=NOW + DAY - SECOND)
+        assert (hit.rule, hit.not_before) == ("generic-decline", NOW + DAY)
+
+
+def test_once_the_outcome_is_read_what_the_other_words_said_still_holds() -> None:
+    codes = DeclineCodes(processor="stripe", decline_code="lock_timeout", network_decline_code="05")
+    ledger = Ledger((ledger_entry(at=NOW, category=Category.GENERIC, codes=codes),))
+    waiting = permit(ledger, credential_facts(), invoice_facts(read_at=NOW), NOW + SECOND)
+    assert isinstance(waiting, NotBefore)
+    assert waiting.at == NOW + DAY
+
+
 def test_money_that_came_since_ends_a_wait() -> None:
     success = ledger_entry(id="att_2", at=NOW - timedelta(minutes=30), category=None, state="succeeded")
     assert asked((ledger_entry(),)) != ()
@@ -200,11 +214,14 @@ def test_without_a_reason_a_card_is_tried_four_times_more() -> None:
     assert asked((*declines, paid)) == ()
 
 
-def test_an_attempt_in_flight_may_turn_out_to_be_declined_without_a_reason_too() -> None:
-    declines = attempts(4, 2 * DAY, state="failed", category=Category.GENERIC)
-    assert rules(asked((*declines, ledger_entry(id="rsv_1", at=NOW - SECOND, category=None, state="reserved")))) == {
-        "card-declines-without-reason"
-    }
+def test_whatever_follows_a_decline_without_a_reason_counts_and_whatever_went_before_does_not() -> None:
+    first = ledger_entry(id="att_0", at=NOW - 20 * DAY, category=Category.GENERIC)
+    after = attempts(4, 2 * DAY, state="failed", category=Category.FUNDS)
+    before = tuple(ledger_entry(id=f"old_{n}", at=NOW - (21 + n) * DAY) for n in range(4))
+    assert rules(asked((first, *after))) == {"card-declines-without-reason"}
+    assert asked((*before, first, *after[:3])) == ()
+    in_flight = ledger_entry(id="rsv_1", at=NOW - DAY, category=None, state="reserved")
+    assert rules(asked((first, *after[:3], in_flight))) == {"card-declines-without-reason"}
 
 
 def test_a_virtual_card_is_tried_once_more() -> None:

@@ -57,7 +57,8 @@ def test_mastercards_advice_makes_wait_to_the_second(advice: str, wait: timedelt
 
 
 def test_the_strictest_of_word_network_code_and_advice_decides() -> None:
-    assert is_free_at(MASTERCARD, elses(0 * DAY, "insufficient_funds", advice="24"), DAY)
+    assert is_free_at(MASTERCARD, elses(0 * DAY, "card_velocity_exceeded", advice="24"), DAY)
+    assert is_free_at(MASTERCARD, elses(0 * DAY, "insufficient_funds", advice="24"), HOUR), "of funds the advice alone says when"
     assert is_free_at(MASTERCARD, elses(0 * DAY, "processing_error", advice="02"), 72 * HOUR)
     assert is_free_at(VISA, elses(0 * DAY, "processing_error", network_code="51"), DAY)
     assert found(VISA, elses(0 * DAY, "insufficient_funds", network_code="41"), tried(9 * DAY))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from recoup.category import Retry
-from recoup.decline import Decline, treat
+from recoup.decline import treat
+from recoup.words import Decline
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
