@@ -2,6 +2,7 @@
 specification at the end of each test, where RECOUP_VENDOR_DATA names it."""
 
 from collections.abc import Generator
+from datetime import timedelta
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_every_kind_of_answer_is_what_the_specification_says(served: Stage) -> N
     ids = {"invoice": invoice.id, "customer": invoice.customer, "subscription": str(invoice.subscription), "card": card.id}
     ids |= {"charge": charge["id"], "intent": charge["payment_intent"], "event": event["id"], "refund": refund["id"]}
     ids["endpoint"] = served.get("webhook_endpoints")["data"][0]["id"]
-    for path in [*READS, "refunds/{refund}"]:
+    ids["dispute"] = served.double.customer_disputes(served.double.world.get(Charge, charge["id"])).id
+    for path in [*READS, "refunds/{refund}", "disputes", "disputes/{dispute}"]:
         served.get(path.format(**ids))
     served.post("billing_portal/sessions", customer=invoice.customer).raise_for_status()
     served.client.delete(f"/v1/subscriptions/{invoice.subscription}").raise_for_status()
@@ -110,6 +112,25 @@ def test_an_invoice_that_is_not_owed_is_not_charged(served: Stage) -> None:
     given_up, card = served.double.owed_invoice("insufficient_funds")
     assert served.post(f"invoices/{given_up.id}/mark_uncollectible").json()["status"] == "uncollectible"
     assert served.pay(given_up, card).json()["status"] == "paid"
+
+
+@pytest.mark.parametrize(("token", "code"), [("pm_sepa_debit", "AM04"), ("pm_us_bank_account", "R01")])
+def test_a_direct_debit_is_pending_for_days_and_may_then_come_back(served: Stage, token: str, code: str) -> None:
+    invoice, account = served.double.owed_invoice("insufficient_funds", "ok", token=token)
+    assert served.get("charges")["data"][0]["status"] == "pending"
+    assert served.get("payment_intents")["data"][0]["status"] == "processing"
+    assert served.get(f"payment_methods/{account.id}")["type"] == token.removeprefix("pm_")
+    assert error_of(served.pay(invoice, account), 400)["code"] == "payment_intent_unexpected_state"
+    assert served.double.customer_pays(invoice, account) is None
+    assert served.outcomes(invoice) == [("platform", "pending")]
+    served.double.advance(timedelta(days=5))
+    assert served.double.ledger()[-1].codes == {"code": "insufficient_funds", "network_decline_code": code}
+    assert served.get(f"invoices/{invoice.id}")["next_payment_attempt"] is not None
+    assert served.get("charges")["data"][0]["failure_code"] == "insufficient_funds"
+    assert served.pay(invoice, account).json()["status"] == "open"
+    served.double.advance(timedelta(days=5))
+    assert served.get(f"invoices/{invoice.id}")["status"] == "paid"
+    assert served.outcomes(invoice) == [("platform", "failed"), ("merchant", "succeeded")]
 
 
 def test_a_card_of_somebody_else_is_not_charged(served: Stage) -> None:

@@ -102,6 +102,7 @@ def _operations(derived: bool) -> Json:
     reason: Json = {"type": "string", "enum": CANCEL_REASONS}
     return {
         "/v1/invoices/{invoice}/void": {"post": post("invoice")},
+        "/v1/disputes/{dispute}": {"get": get("dispute")},
         "/v1/refunds": {"post": post("refund", **REFUND), "get": listing("refund", charge=TEXT, created=RANGE, payment_intent=TEXT)},
         "/v1/refunds/{refund}": {"get": get("refund")},
         "/v1/payment_intents": {"get": listing("payment_intent", created=RANGE, customer=TEXT)},

@@ -19,7 +19,7 @@ from tests.vendors.stripe_parameters import read
 from tests.vendors.stripe_routes import Route, find_route
 from tests.vendors.stripe_shapes import payment_method, render
 from tests.vendors.stripe_shapes_payments import error_fields
-from tests.vendors.stripe_state import ApiKey, Charge, Customer, Endpoint, Invoice, Subscription, Thing, Version
+from tests.vendors.stripe_state import ApiKey, Charge, Customer, Dispute, Endpoint, Invoice, Subscription, Thing, Version
 from tests.vendors.stripe_world import World
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -100,7 +100,7 @@ class StripeDouble(Site):
             self._cards += 1
             fingerprint = same_as.fingerprint if same_as else f"Double{self._cards:010d}"
             looks = (like.brand, like.last4, fingerprint, like.funding, like.country, like.always)
-            made = Card(self.world.new_id(Card), customer.id, self.world.now(), *looks, answers=list(answers))
+            made = Card(self.world.new_id(Card), customer.id, self.world.now(), *looks, like.rail, answers=list(answers))
             self.world.keep(made)
             self.world.tell("payment_method.attached", made)
             if default:
@@ -138,8 +138,19 @@ class StripeDouble(Site):
         with self.lock:
             if invoice.status not in {"open", "uncollectible"} and not (separately and invoice.status == "paid"):
                 return None
+            if self.world.intent_of(invoice).status == "processing" and not separately:
+                return None
             intent = add_payment(self.world, invoice, is_default=False) if separately else None
             return attempt(self.world, invoice, card, Order("customer", on_session=True), intent)[1]
+
+    def customer_disputes(self, charge: Charge, reason: str = "fraudulent") -> Dispute:
+        """The customer's bank takes the payment back."""
+        with self.lock:
+            charge.disputed = True
+            identity, now = self.world.new_id(Dispute), self.world.now()
+            made = self.world.keep(Dispute(identity, now, charge.id, charge.intent, charge.amount, charge.currency, reason))
+            self.world.tell("charge.dispute.created", made)
+            return made
 
     @contextmanager
     def untold(self) -> Generator[None]:

@@ -1,7 +1,10 @@
-"""The banks behind the double's cards: what they answer, with the codes that Stripe and the networks would put on it."""
+"""The banks behind the double's cards and direct debits: what they answer, with the codes that Stripe and the networks would put on it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
+
+Rail = Literal["card", "sepa_debit", "us_bank_account"]
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,20 @@ VERDICTS: dict[str, Verdict] = {
     "processing_error": _faulty("processing_error", "96", LATER, "An error occurred while processing your card."),
     "authentication_required": _faulty("authentication_required", "1A", CONFIRM, "Your card was declined. It requires authentication."),
 }
+# What comes back days after a direct debit, with the code of its scheme.
+RETURNS: dict[str, dict[str, str]] = {
+    "insufficient_funds": {"sepa_debit": "AM04", "us_bank_account": "R01"},
+    "account_closed": {"sepa_debit": "AC04", "us_bank_account": "R02"},
+    "no_account": {"sepa_debit": "AC01", "us_bank_account": "R03"},
+    "debit_not_authorized": {"sepa_debit": "MD01", "us_bank_account": "R10"},
+    "bank_account_restricted": {"sepa_debit": "AC06", "us_bank_account": "R16"},
+}
 # With these the platform plans its next attempt but carries it out only with another payment method.
 NOT_RETRIED = frozenset(
-    {"lost_card", "stolen_card", "fraudulent", "invalid_account", "revocation_of_authorization", "authentication_required"}
+    {
+        *("authentication_required", "fraudulent", "invalid_account", "lost_card", "revocation_of_authorization", "stolen_card"),
+        *("account_closed", "bank_account_restricted", "debit_not_authorized", "no_account"),
+    }
 )
 
 
@@ -69,6 +83,7 @@ class TestCard:
     always: str
     funding: str = "credit"
     country: str = "US"
+    rail: Rail = "card"
 
 
 TEST_CARDS = {
@@ -86,12 +101,14 @@ TEST_CARDS = {
     "pm_card_chargeDeclinedIncorrectCvc": TestCard("visa", "0127", "incorrect_cvc"),
     "pm_card_chargeDeclinedProcessingError": TestCard("visa", "0119", "processing_error"),
     "pm_card_authenticationRequired": TestCard("visa", "3184", "authentication_required"),
+    "pm_sepa_debit": TestCard("", "3000", "ok", "", "DE", "sepa_debit"),
+    "pm_us_bank_account": TestCard("", "6789", "ok", "", "US", "us_bank_account"),
 }
 
 
 @dataclass
 class Card:
-    """A payment method. Its bank says ``answers`` one after the other, and ``always`` when they are used up."""
+    """A payment method, maybe a bank account. Its bank says ``answers`` one after the other, and ``always`` when they are used up."""
 
     id: str
     customer: str | None
@@ -102,6 +119,7 @@ class Card:
     funding: str
     country: str
     always: str
+    rail: Rail = "card"
     exp_month: int = 12
     exp_year: int = 2031
     answers: list[str] = field(default_factory=list[str])
@@ -110,4 +128,6 @@ class Card:
     def ask_bank(self, *, authenticated: bool) -> Verdict:
         """The bank's answer to one attempt; a cardholder who takes part can be authenticated, so the bank does not ask for that."""
         said = self.answers.pop(0) if self.answers else self.always
+        if self.rail != "card" and said != "ok":
+            return Verdict(False, said, "", RETURNS[said][self.rail], message="The customer's bank account could not be debited.")
         return APPROVED if authenticated and said == "authentication_required" else VERDICTS[said]

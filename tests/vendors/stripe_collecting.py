@@ -1,18 +1,19 @@
 """How money moves: one attempt on an invoice with one card, and everything that the platform then changes and tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
 from tests.vendors.chassis import Attempt
-from tests.vendors.stripe_bank import Card, Verdict
+from tests.vendors.stripe_bank import APPROVED, Card, Verdict
 from tests.vendors.stripe_state import Charge, Customer, Intent, Invoice, InvoicePayment, Subscription
 from tests.vendors.stripe_world import World
 
 PERIOD = timedelta(days=30)
+SETTLES_AFTER = timedelta(days=5)
 
 
-Outcome = Literal["succeeded", "failed", "requires_action"]
+Outcome = Literal["succeeded", "failed", "pending", "requires_action"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ def attempt(world: World, invoice: Invoice, card: Card, order: Order, intent: In
     )
     world.keep(charge)
     intent.latest_charge, intent.payment_method = charge.id, card.id
+    if card.rail != "card":
+        _submit(world, invoice, intent, charge, order)
+        return APPROVED, charge
     _enter(world, invoice, card, order, charge.id, "succeeded" if verdict.approved else "failed", verdict)
     if verdict.approved:
         _succeed(world, invoice, intent, charge)
@@ -95,15 +99,29 @@ def attempt(world: World, invoice: Invoice, card: Card, order: Order, intent: In
     return verdict, charge
 
 
-def _enter(
-    world: World,
-    invoice: Invoice,
-    card: Card,
-    order: Order,
-    identity: str,
-    outcome: Literal["succeeded", "failed", "requires_action"],
-    said: Verdict,
-) -> None:
+def _submit(world: World, invoice: Invoice, intent: Intent, charge: Charge, order: Order) -> None:
+    """A direct debit is under way; what comes of it is known only days later."""
+    intent.status, charge.settles_at, invoice.planned = "processing", world.now() + SETTLES_AFTER, None
+    world.pending.append(charge)
+    _enter(world, invoice, charge.card, order, charge.id, "pending", APPROVED)
+    world.tell("charge.pending", charge)
+    world.tell("payment_intent.processing", intent)
+
+
+def finish(world: World, charge: Charge) -> bool:
+    """A direct debit comes to its end; whether it brought the money."""
+    world.pending.remove(charge)
+    charge.settles_at = None
+    said = charge.verdict
+    outcome: Outcome = "succeeded" if said.approved else "failed"
+    place = next(place for place, entry in enumerate(world.attempts) if entry.id == charge.id)
+    world.attempts[place] = replace(world.attempts[place], outcome=outcome, codes=said.codes)
+    ends = _succeed if said.approved else _fail
+    ends(world, world.get(Invoice, charge.invoice), world.get(Intent, charge.intent), charge)
+    return said.approved
+
+
+def _enter(world: World, invoice: Invoice, card: Card, order: Order, identity: str, outcome: Outcome, said: Verdict) -> None:
     money = (invoice.id, card.fingerprint, invoice.amount, invoice.currency, world.now())
     world.attempts.append(Attempt(identity, *money, order.initiator, order.key, outcome, said.codes))
 

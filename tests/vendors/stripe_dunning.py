@@ -1,9 +1,9 @@
-"""What the platform does by itself as time goes by: renewals, its own retries, the end of a pause."""
+"""What the platform does by itself as time goes by: renewals, its own retries, direct debits that end, the end of a pause."""
 
 from datetime import UTC, datetime
 
 from tests.vendors.stripe_bank import NOT_RETRIED
-from tests.vendors.stripe_collecting import Order, attempt, cancel, card_for, fall_behind, give_up, open_invoice
+from tests.vendors.stripe_collecting import Order, attempt, cancel, card_for, fall_behind, finish, give_up, open_invoice
 from tests.vendors.stripe_state import Charge, Invoice, Subscription
 from tests.vendors.stripe_world import World
 
@@ -14,12 +14,16 @@ def next_due(world: World) -> datetime | None:
     """When the platform next has something to do."""
     retries = (at for invoice in world.all(Invoice) if (at := invoice.next_payment_attempt))
     turns = (at for subscription in world.all(Subscription) if (at := _next_turn(subscription)))
-    return min((*retries, *turns), default=None)
+    debits = (charge.settles_at for charge in world.pending if charge.settles_at)
+    return min((*retries, *turns, *debits), default=None)
 
 
 def run_due(world: World) -> None:
     """Everything that is due now, each thing once."""
     now = world.now()
+    for charge in list(world.pending):
+        if charge.settles_at and charge.settles_at <= now and not finish(world, charge):
+            plan(world, world.get(Invoice, charge.invoice))
     for invoice in list(world.all(Invoice)):
         if (at := invoice.next_payment_attempt) and at <= now:
             _retry(world, invoice)
@@ -36,7 +40,7 @@ def first_attempt(world: World, invoice: Invoice) -> None:
 
 def plan(world: World, invoice: Invoice) -> None:
     """Sets the platform's next attempt, or ends its efforts."""
-    if invoice.status != "open":
+    if invoice.status != "open" or world.intent_of(invoice).status == "processing":
         return
     if invoice.retries < len(world.retry_gaps):
         invoice.planned = world.now() + world.retry_gaps[invoice.retries]
@@ -61,7 +65,7 @@ def _try(world: World, invoice: Invoice) -> None:
     card = card_for(world, invoice)
     charges = world.owned(Charge, world.intent_of(invoice).id)
     last = charges[-1] if charges else None
-    if card is None or (last and last.card is card and last.verdict.decline_code in NOT_RETRIED):
+    if card is None or (last and last.card is card and (last.verdict.decline_code or last.verdict.code) in NOT_RETRIED):
         invoice.attempt_count += 1
         fall_behind(world, invoice)
     else:

@@ -48,6 +48,7 @@ def pay(call: Call) -> Invoice:
         raise Refusal(400, "Invoice is already paid")
     if invoice.status not in {"open", "uncollectible"}:
         raise Refusal(400, f"You can only pay an invoice that is open or uncollectible. This invoice is {invoice.status}.")
+    _not_processing(call, invoice)
     if call.values.get("paid_out_of_band"):
         invoice.paid_out_of_band = True
         settle(call.world, invoice)
@@ -68,6 +69,7 @@ def void(call: Call) -> Invoice:
     invoice = call.about(Invoice)
     if invoice.status not in {"open", "uncollectible"}:
         raise Refusal(400, f"You can only void an invoice that is open or uncollectible. This invoice is {invoice.status}.")
+    _not_processing(call, invoice)
     invoice.status, invoice.voided_at, invoice.planned = "void", call.world.now(), None
     for payment in call.world.payments_of(invoice):
         payment.status, payment.canceled_at = "canceled", call.world.now()
@@ -97,6 +99,11 @@ def payments(call: Call) -> Page:
         InvoicePayment,
         lambda it: all(getattr(it, name) == value for name, value in wanted.items()) and intent in {None, it.intent},
     )
+
+
+def _not_processing(call: Call, invoice: Invoice) -> None:
+    if call.world.intent_of(invoice).status == "processing":
+        raise Refusal(400, "A payment of this invoice is still processing.", code="payment_intent_unexpected_state")
 
 
 def _card(call: Call, invoice: Invoice) -> Card:

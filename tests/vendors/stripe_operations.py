@@ -4,7 +4,7 @@ from tests.vendors.stripe_bank import Card
 from tests.vendors.stripe_calls import Call, Page, merge_metadata, page
 from tests.vendors.stripe_collecting import cancel
 from tests.vendors.stripe_errors import Refusal, missing
-from tests.vendors.stripe_state import Account, Charge, Customer, Endpoint, Event, Intent, PortalSession, Refund, Subscription
+from tests.vendors.stripe_state import Account, Charge, Customer, Dispute, Endpoint, Event, Intent, PortalSession, Refund, Subscription
 from tests.vendors.stripe_world import EVENTS_KEPT
 
 
@@ -49,7 +49,7 @@ def payment_methods(call: Call) -> Page:
     owner = next(iter(call.ids.values()), call.values.get("customer"))
     if owner:
         call.world.get(Customer, owner, param="customer")
-    return page(call, Card, lambda it: owner is not None and it.customer == owner and call.values.get("type", "card") == "card")
+    return page(call, Card, lambda it: owner is not None and it.customer == owner and call.values.get("type") in {None, it.rail})
 
 
 def subscription(call: Call) -> Subscription:
@@ -148,8 +148,9 @@ def give_back(call: Call) -> Refund:
     it = _charge_to_refund(call)
     left = it.amount - it.amount_refunded
     amount = call.values.get("amount", left)
-    if not it.verdict.approved:
-        raise Refusal(400, f"Charge {it.id} cannot be refunded: it has failed.", code="charge_not_refundable")
+    if it.status != "succeeded" or it.disputed:
+        state = "disputed" if it.disputed else it.status
+        raise Refusal(400, f"Charge {it.id} cannot be refunded: it is {state}.", code="charge_not_refundable")
     if left == 0:
         raise Refusal(400, f"Charge {it.id} has already been refunded.", code="charge_already_refunded")
     if not 0 < amount <= left:
@@ -163,6 +164,17 @@ def give_back(call: Call) -> Refund:
     call.world.tell("charge.refunded", it, {"amount_refunded": it.amount_refunded - amount})
     call.world.tell("refund.created", made)
     return made
+
+
+def dispute(call: Call) -> Dispute:
+    """One dispute."""
+    return call.about(Dispute)
+
+
+def disputes(call: Call) -> Page:
+    """Disputes, by charge and payment intent."""
+    charge_id, of = call.values.get("charge"), call.values.get("payment_intent")
+    return page(call, Dispute, lambda it: charge_id in {None, it.charge} and of in {None, it.intent})
 
 
 def events(call: Call) -> Page:

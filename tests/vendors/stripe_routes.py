@@ -94,6 +94,8 @@ ROUTES = [
     _route("GET refunds", "charge", others.refunds, **PAGING, charge=text, payment_intent=text, created=span),
     _route("GET refunds/{id}", "charge", others.refund),
     _route("POST refunds", "charge", others.give_back, **REFUND),
+    _route("GET disputes", "dispute", others.disputes, **PAGING, charge=text, payment_intent=text, created=span),
+    _route("GET disputes/{id}", "dispute", others.dispute),
     _route("GET events", "event", others.events, **PAGING, type=text, types=texts, created=span),
     _route("GET events/{id}", "event", others.event),
     _route("GET webhook_endpoints", "webhook", others.endpoints, **PAGING),

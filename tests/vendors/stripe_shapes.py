@@ -5,11 +5,12 @@ from typing import Any
 
 from tests.vendors.stripe_bank import Card
 from tests.vendors.stripe_shapes_billing import invoice, invoice_payment, subscription
-from tests.vendors.stripe_shapes_payments import card_details, charge, intent, refund
+from tests.vendors.stripe_shapes_payments import bank_details, card_details, charge, dispute, intent, refund
 from tests.vendors.stripe_state import (
     Account,
     Charge,
     Customer,
+    Dispute,
     Endpoint,
     Event,
     Intent,
@@ -31,7 +32,7 @@ def render(world: World, thing: Thing, version: Version) -> Json:
     match thing:
         case Invoice() | InvoicePayment() | Subscription():
             return _billing(world, thing, version)
-        case Charge() | Intent() | Refund():
+        case Charge() | Dispute() | Intent() | Refund():
             return _payment(world, thing, version)
         case Customer():
             return customer(world, thing, version)
@@ -58,12 +59,14 @@ def _billing(world: World, thing: Invoice | InvoicePayment | Subscription, versi
             return subscription(world, thing, version)
 
 
-def _payment(world: World, thing: Charge | Intent | Refund, version: Version) -> Json:
+def _payment(world: World, thing: Charge | Dispute | Intent | Refund, version: Version) -> Json:
     match thing:
         case Charge():
             return charge(world, thing, version)
         case Intent():
             return intent(world, thing, version, payment_method_of(world, thing.payment_method, version))
+        case Dispute():
+            return dispute(world, thing, version)
         case Refund():
             return refund(thing, version)
 
@@ -108,30 +111,37 @@ def customer(world: World, it: Customer, version: Version) -> Json:
 
 
 def payment_method(world: World, it: Card, version: Version) -> Json:
-    """A card on file."""
+    """A card or a bank account on file."""
     details: Json = dict.fromkeys(("address", "email", "name", "phone"))
+    out: Json = {
+        "id": it.id,
+        "object": "payment_method",
+        "billing_details": details,
+        it.rail: _kept_details(it, version),
+        "created": seconds(it.created),
+        "customer": it.customer,
+        "livemode": world.livemode,
+        "metadata": dict(it.metadata),
+        "type": it.rail,
+    }
+    if version is Version.NEW:
+        details["tax_id"] = None
+        out |= {"customer_account": None, "allow_redisplay": "unspecified"}
+    return out
+
+
+def _kept_details(it: Card, version: Version) -> Json:
+    if it.rail == "sepa_debit":
+        return bank_details(it) | {"generated_from": None}
+    if it.rail == "us_bank_account":
+        return bank_details(it) | {"financial_connections_account": None, "networks": None, "status_details": None}
     card = card_details(it, version) | {
         "generated_from": None,
         "networks": {"available": [it.brand], "preferred": None},
         "three_d_secure_usage": {"supported": True},
         "wallet": None,
     }
-    out: Json = {
-        "id": it.id,
-        "object": "payment_method",
-        "billing_details": details,
-        "card": card,
-        "created": seconds(it.created),
-        "customer": it.customer,
-        "livemode": world.livemode,
-        "metadata": dict(it.metadata),
-        "type": "card",
-    }
-    if version is Version.NEW:
-        details["tax_id"] = None
-        card["display_brand"] = it.brand
-        out |= {"customer_account": None, "allow_redisplay": "unspecified"}
-    return out
+    return card if version is Version.OLD else card | {"display_brand": it.brand}
 
 
 def endpoint(world: World, it: Endpoint) -> Json:

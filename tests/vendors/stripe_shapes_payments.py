@@ -1,10 +1,10 @@
 """The JSON of charges, payment intents and refunds."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from tests.vendors.stripe_bank import Card, Verdict
-from tests.vendors.stripe_state import Charge, Intent, Refund, Version
+from tests.vendors.stripe_bank import APPROVED, Card, Verdict
+from tests.vendors.stripe_state import Charge, Dispute, Intent, Refund, Version
 from tests.vendors.stripe_world import World
 
 Json = dict[str, Any]
@@ -27,6 +27,16 @@ NEW_CARD_NULLS = (
     *("network_transaction_id", "regulated_status", "transaction_link_id"),
 )
 
+EVIDENCE = (
+    *("access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure", "cancellation_rebuttal"),
+    *("customer_communication", "customer_email_address", "customer_name", "customer_purchase_ip", "customer_signature"),
+    *("duplicate_charge_documentation", "duplicate_charge_explanation", "duplicate_charge_id", "product_description", "receipt"),
+    *("refund_policy", "refund_policy_disclosure", "refund_refusal_explanation", "service_date", "service_documentation"),
+    *("shipping_address", "shipping_carrier", "shipping_date", "shipping_documentation", "shipping_tracking_number"),
+    *("uncategorized_file", "uncategorized_text"),
+)
+RESPONSE_TIME = timedelta(days=7)
+
 
 def card_details(card: Card, version: Version) -> Json:
     """What every JSON of a card has."""
@@ -45,7 +55,7 @@ def card_details(card: Card, version: Version) -> Json:
 
 def charge(world: World, it: Charge, version: Version) -> Json:
     """One attempt."""
-    paid = it.verdict.approved
+    paid, failed = it.status == "succeeded", it.status == "failed"
     out: Json = dict.fromkeys(CHARGE_NULLS) | {
         "id": it.id,
         "object": "charge",
@@ -57,19 +67,19 @@ def charge(world: World, it: Charge, version: Version) -> Json:
         "created": _seconds(it.created),
         "currency": it.currency,
         "customer": it.customer,
-        "disputed": False,
-        "failure_code": it.verdict.code or None,
-        "failure_message": None if paid else it.verdict.message,
+        "disputed": it.disputed,
+        "failure_code": it.verdict.code if failed else None,
+        "failure_message": it.verdict.message if failed else None,
         "fraud_details": {},
         "livemode": world.livemode,
         "metadata": dict(it.metadata),
-        "outcome": _outcome(it.verdict, version),
+        "outcome": _outcome(it.verdict if failed else APPROVED, version),
         "paid": paid,
         "payment_intent": it.intent,
         "payment_method": it.card.id,
-        "payment_method_details": {"card": _charged_card(it.card, version), "type": "card"},
+        "payment_method_details": {it.card.rail: _charged(it.card, version), "type": it.card.rail},
         "refunded": 0 < it.amount == it.amount_refunded,
-        "status": "succeeded" if paid else "failed",
+        "status": it.status,
     }
     if version is Version.OLD:
         return out | {"invoice": it.invoice}
@@ -77,10 +87,28 @@ def charge(world: World, it: Charge, version: Version) -> Json:
     return out | {"source": None}
 
 
-def _charged_card(card: Card, version: Version) -> Json:
+def _charged(card: Card, version: Version) -> Json:
+    if card.rail == "sepa_debit":
+        return bank_details(card) | {"mandate": None}
+    if card.rail == "us_bank_account":
+        return bank_details(card) | ({} if version is Version.OLD else {"payment_reference": None})
     nulls = dict.fromkeys(("installments", "mandate", "network_token", "three_d_secure", "wallet"))
     out = card_details(card, version) | nulls | {"network": card.brand}
     return out if version is Version.OLD else dict.fromkeys(NEW_CARD_NULLS) | out
+
+
+def bank_details(card: Card) -> Json:
+    """What every JSON of a bank account has."""
+    if card.rail == "sepa_debit":
+        return {"bank_code": "37040044", "branch_code": "", "country": card.country, "fingerprint": card.fingerprint, "last4": card.last4}
+    return {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "STRIPE TEST BANK",
+        "fingerprint": card.fingerprint,
+        "last4": card.last4,
+        "routing_number": "110000000",
+    }
 
 
 def _outcome(verdict: Verdict, version: Version) -> Json:
@@ -116,11 +144,11 @@ def intent(world: World, it: Intent, version: Version, payment_method: Json | No
         "latest_charge": it.latest_charge,
         "livemode": world.livemode,
         "metadata": dict(it.metadata),
-        "payment_method": it.payment_method if it.status in {"succeeded", "requires_action"} else None,
-        "payment_method_types": ["card"],
+        "payment_method": it.payment_method if it.status in {"processing", "succeeded", "requires_action"} else None,
+        "payment_method_types": ["card", "sepa_debit", "us_bank_account"],
         "status": it.status,
     }
-    if it.last_verdict and not it.last_verdict.approved:
+    if it.last_verdict and not it.last_verdict.approved and it.status != "processing":
         error = error_fields(it.last_verdict, it.latest_charge, version)
         out["last_payment_error"] = error | ({"payment_method": payment_method} if payment_method else {})
     if it.status == "requires_action":
@@ -133,7 +161,9 @@ def intent(world: World, it: Intent, version: Version, payment_method: Json | No
 
 def error_fields(verdict: Verdict, charge_id: str | None, version: Version) -> Json:
     """What a decline puts into an error."""
-    out: Json = {"type": "card_error", "code": verdict.code, "decline_code": verdict.decline_code, "message": verdict.message}
+    out: Json = {"type": "card_error", "code": verdict.code, "message": verdict.message}
+    if verdict.decline_code:
+        out["decline_code"] = verdict.decline_code
     out["doc_url"] = f"https://stripe.com/docs/error-codes/{verdict.code.replace('_', '-')}"
     if charge_id:
         out["charge"] = charge_id
@@ -162,6 +192,34 @@ def refund(it: Refund, version: Version) -> Json:
         "transfer_reversal": None,
     }
     return out if version is Version.OLD else out | dict.fromkeys(("customer", "customer_account", "payment_method"))
+
+
+def dispute(world: World, it: Dispute, version: Version) -> Json:
+    """A payment taken back by the customer's bank."""
+    due = _seconds(it.created + RESPONSE_TIME)
+    details: Json = {"due_by": due, "has_evidence": False, "past_due": False, "submission_count": 0}
+    out: Json = {
+        "id": it.id,
+        "object": "dispute",
+        "amount": it.amount,
+        "balance_transactions": [],
+        "charge": it.charge,
+        "created": _seconds(it.created),
+        "currency": it.currency,
+        "evidence": dict.fromkeys(EVIDENCE),
+        "evidence_details": details,
+        "is_charge_refundable": False,
+        "livemode": world.livemode,
+        "metadata": {},
+        "payment_intent": it.intent,
+        "reason": it.reason,
+        "status": it.status,
+    }
+    if version is Version.OLD:
+        return out
+    details |= {"enhanced_eligibility": {}, "submission_method": "not_submitted"}
+    out["evidence"]["enhanced_evidence"] = {}
+    return out | {"enhanced_eligibility_types": [], "intended_submission_method": None}
 
 
 def _seconds(at: datetime) -> int:

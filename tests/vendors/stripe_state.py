@@ -102,7 +102,7 @@ class Intent:
     invoice: str
     amount: int
     currency: str
-    status: Literal["requires_payment_method", "requires_action", "succeeded", "canceled"] = "requires_payment_method"
+    status: Literal["requires_payment_method", "requires_action", "processing", "succeeded", "canceled"] = "requires_payment_method"
     payment_method: str | None = None
     latest_charge: str | None = None
     last_verdict: Verdict | None = None
@@ -129,7 +129,7 @@ class InvoicePayment:
 
 @dataclass
 class Charge:
-    """One attempt that reached a bank."""
+    """One attempt that reached a bank. Until ``settles_at`` has come, which clears it, nobody has been told the verdict."""
 
     id: str
     created: datetime
@@ -140,8 +140,31 @@ class Charge:
     currency: str
     card: Card
     verdict: Verdict
+    settles_at: datetime | None = None
     amount_refunded: int = 0
+    disputed: bool = False
     metadata: dict[str, str] = field(default_factory=_metadata)
+
+    @property
+    def status(self) -> Literal["pending", "succeeded", "failed"]:
+        """What is known of it."""
+        if self.settles_at:
+            return "pending"
+        return "succeeded" if self.verdict.approved else "failed"
+
+
+@dataclass
+class Dispute:
+    """A customer's bank takes a payment back."""
+
+    id: str
+    created: datetime
+    charge: str
+    intent: str
+    amount: int
+    currency: str
+    reason: str
+    status: Literal["needs_response", "won", "lost"] = "needs_response"
 
 
 @dataclass
@@ -210,4 +233,6 @@ class ApiKey:
     permissions: dict[str, str] | None = None
 
 
-Thing = Customer | Card | Subscription | Invoice | Intent | InvoicePayment | Charge | Refund | Event | Endpoint | PortalSession | Account
+Billed = Customer | Subscription | Invoice | InvoicePayment
+Money = Card | Intent | Charge | Refund | Dispute
+Thing = Billed | Money | Event | Endpoint | PortalSession | Account

@@ -16,6 +16,7 @@ from tests.vendors.stripe_state import (
     Account,
     Charge,
     Customer,
+    Dispute,
     Endpoint,
     Event,
     Intent,
@@ -38,6 +39,7 @@ KINDS: dict[type, tuple[str, str]] = {
     InvoicePayment: ("invoice_payment", "inpay"),
     Charge: ("charge", "ch"),
     Refund: ("refund", "re"),
+    Dispute: ("dispute", "dp"),
     Event: ("event", "evt"),
     Endpoint: ("webhook endpoint", "we"),
     PortalSession: ("portal session", "bps"),
@@ -71,6 +73,7 @@ class World:
         self.account_version, self.livemode = account_version, livemode
         self.account = Account("acct_1Double000000", clock.now())
         self.retry_gaps: tuple[timedelta, ...] = (timedelta(days=3), timedelta(days=5), timedelta(days=7))
+        self.pending: list[Charge] = []
         self.tells = True
         self.caused_by: tuple[str | None, str | None] = (None, None)
         self._things: dict[str, Thing] = {}
