@@ -1,7 +1,7 @@
 """Fills in the words of the messages that the plan wants, and nothing else: neither whether, nor when, nor to whom."""
 
 from agents.bounds import Checked, first_problem
-from agents.method import Standing, asks_for, standing
+from agents.method import Standing, standing
 from agents.planned_messages import TO_BE_WRITTEN
 from agents.wording import problem_with
 from prompts.render import load
@@ -61,7 +61,7 @@ def _kind(facts: CaseFacts, method: Standing) -> str:
         return "no_link"
     if not method.is_chargeable:
         return "neutral"
-    if method.retry is Retry.AFTER_UPDATE and not asks_for(method.treatment, Category.NEW_DATA):
+    if method.retry is Retry.AFTER_UPDATE and Category.NEW_DATA not in method.treatment.categories:
         # A bank debit may need a new mandate, and a token a new number: that the details are old would not be true.
         return "neutral"
     return WORDS_FOR[method.retry]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from agents.method import asks_for
 from recoup.category import Category, Retry
 from recoup.decline import Treatment
 from recoup.facts import CaseFacts, LedgerEntry
@@ -130,7 +129,7 @@ def _refused_for_good(failed: Sequence[Tried]) -> Sign | None:
 
 
 def _is_refused_for_good(treatment: Treatment) -> bool:
-    return treatment.retry is Retry.NEVER and asks_for(treatment, Category.NEVER)
+    return treatment.retry is Retry.NEVER and Category.NEVER in treatment.categories
 
 
 def _burst(failed: Sequence[Tried]) -> Sign | None:

@@ -98,11 +98,6 @@ def unsuccessful(facts: CaseFacts) -> list[AttemptFacts]:
     return [a for a in facts.attempts if a.status in UNSUCCESSFUL]
 
 
-def asks_for(treatment: Treatment, category: Category) -> bool:
-    """Whether the decline means that, or the word of it that binds most does."""
-    return category in {treatment.category, _categories().get(treatment.statement.rule)}
-
-
 def technical_failures_in_a_row(facts: CaseFacts) -> int:
     """How many of the newest failures were technical ones."""
     count = 0
@@ -136,8 +131,3 @@ def _ranked(bars: list[RuleHit]) -> tuple[RuleHit, ...]:
 def _permissions() -> dict[str, Retry]:
     rules = load_rules()
     return {rule.id: rule.retry for rule in (*rules.treatment, *rules.permission)}
-
-
-@lru_cache(maxsize=1)
-def _categories() -> dict[str, Category]:
-    return {rule.id: rule.category for rule in load_rules().treatment}

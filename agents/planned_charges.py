@@ -6,7 +6,7 @@ None is proposed that networks, schemes or processors forbid at that moment, who
 from datetime import datetime, timedelta
 
 from agents.history import spoken_for
-from agents.method import Standing, asks_for, permission, unsuccessful
+from agents.method import Standing, permission, unsuccessful
 from agents.planning import Part, Planner
 from agents.schedule import day, due_slot, next_slot, platform_busy_until, retry_slots
 from recoup.actions import ActionName, ChargeArgs
@@ -68,7 +68,7 @@ def backup(planner: Planner, method: Standing) -> Part:
     untried = _untried(planner)
     if not method.is_dead or not untried or not planner.can(ActionName.USE_BACKUP_METHOD) or not policy.steps.message_days:
         return Part()
-    if any(asks_for(told, Category.MANDATE_STOPPED) for a in unsuccessful(facts) if (told := treatment_of(a, facts))):
+    if any(Category.MANDATE_STOPPED in told.categories for a in unsuccessful(facts) if (told := treatment_of(a, facts))):
         return _no_backup("the customer withdrew the permission to charge")
     opens = day(facts, policy.steps.message_days[-1])
     if facts.now < opens:

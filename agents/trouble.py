@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from agents.failure_pattern import PatternKind, all_tried, failure_pattern, newest_evidence
 from agents.history import is_with_people, spoken_for
-from agents.method import asks_for, standing, unsuccessful
+from agents.method import standing, unsuccessful
 from recoup.actions import ActionName, Queue
 from recoup.case import CaseStatus, Hold
 from recoup.category import Category, Retry
@@ -193,13 +193,13 @@ def _of_attempts(facts: CaseFacts) -> list[Trouble]:
     newest = next(reversed(unsuccessful(facts)), None)
     told = treatment_of(newest, facts) if newest else None
     unclear = [Trouble.UNKNOWN_ATTEMPT] if any(a.status is AttemptStatus.UNKNOWN for a in facts.attempts) else []
-    if not unclear and told and (told.retry is Retry.RECONCILE or told.category is Category.UNKNOWN_OUTCOME):
+    if not unclear and told and (told.retry is Retry.RECONCILE or Category.UNKNOWN_OUTCOME in told.categories):
         unclear = [Trouble.UNKNOWN_OUTCOME]
     if _is_suspected(facts):
         return [*unclear, Trouble.SUSPECTED_FRAUD]
     if unclear or told is None:
         return unclear
-    if asks_for(told, Category.MANDATE_STOPPED):
+    if Category.MANDATE_STOPPED in told.categories:
         return [Trouble.MANDATE_STOPPED]
     return [Trouble.POLICY] if told.category is Category.POLICY and standing(facts).needs_customer else []
 
