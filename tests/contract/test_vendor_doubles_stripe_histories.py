@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from tests.vendors.chassis_trouble import Trouble
-from tests.vendors.contract import Contract
 from tests.vendors.stripe_stage import Stage, error_of, stage
 from tests.vendors.stripe_state import Customer, Event, Invoice, Subscription, Version
 
@@ -266,15 +265,14 @@ async def test_what_a_receiver_refuses_is_delivered_again_and_signed_anew(served
     assert second.headers["Stripe-Signature"] == f"t={stamp},v1={marks[0]},v1={marks[1]}"
 
 
-@pytest.mark.parametrize(("version", "component"), [(Version.OLD, "invoice"), (Version.NEW, "InvoicePaidEvent")])
-def test_an_endpoint_gets_the_shape_of_its_own_version(served: Stage, version: Version, component: str) -> None:
+@pytest.mark.parametrize(("version", "names"), [(Version.OLD, "subscription"), (Version.NEW, "parent")])
+def test_an_endpoint_gets_the_shape_of_its_own_version(served: Stage, version: Version, names: str) -> None:
     served.double.add_endpoint("http://receiver.test/stripe", ["invoice.paid"], version=version)
     served.double.owed_invoice("ok")
     (parcel,) = served.double.courier.waiting
     event: dict[str, Any] = json.loads(parcel.body)
     assert event["api_version"] == version.value
-    contract = Contract.required("stripe" if version is Version.OLD else "stripe-2026")
-    contract.check_component(component, event["data"]["object"] if version is Version.OLD else event)
+    assert names in event["data"]["object"]
 
 
 def test_history_that_nobody_was_told_of_leaves_no_events(served: Stage) -> None:

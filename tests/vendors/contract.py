@@ -138,9 +138,29 @@ class Contract:
 
     def check_component(self, component: str, value: Any) -> None:
         """Raises ContractBroken unless a value is what the specification's component of that name says, as for webhooks."""
-        problems = self._validate("response", {"$ref": f"#/components/schemas/{component}"}, value, component, encoded=False)
+        reference = {"$ref": f"#/components/schemas/{component}"}
+        self._resolved(reference)
+        problems = self._validate("response", reference, value, component, encoded=False)
         if problems:
             raise ContractBroken(problems)
+
+    def check_event(self, event: Json) -> None:
+        """Raises ContractBroken unless a webhook's event is one that Stripe can send, around an object as it should be."""
+        derived = self.vendor == "stripe-2026"
+        name = "".join(part.title() for part in re.split(r"[._]", event["type"])) + "Event" if derived else "event"
+        definition = self._resolved({"$ref": f"#/components/schemas/{name}"})
+        # What is inside is checked by itself, so that its own schema is compiled once and not once for each type of event.
+        envelope = definition | {"properties": definition["properties"] | {"data": {"type": "object"}}}
+        problems = self._validate("response", envelope, event, "event", encoded=False, key=f"event {name}")
+        kind = event["data"]["object"]["object"]
+        inside = "".join(part.title() for part in kind.split("_")) if derived else kind
+        known = self._resolved({"$ref": f"#/components/schemas/{inside}"})["properties"]
+        changed = event["data"].get("previous_attributes", {})
+        problems += [f"event.data.previous_attributes.{key}: unknown key" for key in changed if key not in known]
+        problems += [f"event.data.{key}: unknown key" for key in event["data"] if key not in {"object", "previous_attributes"}]
+        if problems:
+            raise ContractBroken(problems)
+        self.check_component(inside, event["data"]["object"])
 
     def _operation(self, method: str, path: str) -> Operation:
         for pattern, template in self._paths:
@@ -229,7 +249,8 @@ class Contract:
     def _validate(
         self, direction: Literal["request", "response"], schema: Json, value: Any, root: str, *, encoded: bool, key: str = ""
     ) -> list[str]:
-        key = key or f"{direction} {root}"
+        # Most answers are one component or the error: what is compiled for one operation serves them all.
+        key = f"{direction} {encoded} {schema['$ref']}" if "$ref" in schema else f"{direction} {key}"
         if key not in self._validators:
             self._validators[key] = self._validator(direction, schema, encoded=encoded)
         validator = self._validators[key]
@@ -253,6 +274,8 @@ class Contract:
         while "$ref" in node:
             target: Any = self._document
             for part in node["$ref"][2:].split("/"):
-                target = target[part.replace("~1", "/").replace("~0", "~")]
+                if part not in target:
+                    raise ContractBroken([f"the specification has no {node['$ref']}"])
+                target = target[part]
             node = target
         return node

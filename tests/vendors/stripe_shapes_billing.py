@@ -9,8 +9,8 @@ from tests.vendors.stripe_world import World
 Json = dict[str, Any]
 INVOICE_NULLS = (
     *("account_name", "account_tax_ids", "application", "custom_fields", "customer_address", "customer_phone", "customer_shipping"),
-    *("default_source", "due_date", "ending_balance", "footer", "from_invoice", "last_finalization_error", "latest_revision"),
-    *("on_behalf_of", "receipt_number", "shipping_cost", "shipping_details", "statement_descriptor", "test_clock"),
+    *("default_source", "due_date", "ending_balance", "footer", "from_invoice", "invoice_pdf", "last_finalization_error"),
+    *("latest_revision", "on_behalf_of", "receipt_number", "shipping_cost", "shipping_details", "statement_descriptor", "test_clock"),
 )
 OLD_INVOICE_NULLS = ("application_fee_amount", "discount", "quote", "rendering_options", "tax", "transfer_data")
 NEW_INVOICE_NULLS = ("automatically_finalizes_at", "customer_account", "rendering", "total_pretax_credit_amounts")
@@ -28,10 +28,6 @@ def invoice(world: World, it: Invoice, version: Version) -> Json:
         "id": it.id,
         "object": "invoice",
         "account_country": world.account.country,
-        "amount_due": it.amount,
-        "amount_paid": it.amount_paid,
-        "amount_remaining": it.amount - it.amount_paid,
-        "amount_shipping": 0,
         "attempt_count": it.attempt_count,
         "attempted": it.attempt_count > 0,
         "auto_advance": it.auto_advance and it.status in {"draft", "open"},
@@ -45,12 +41,9 @@ def invoice(world: World, it: Invoice, version: Version) -> Json:
         "customer_tax_exempt": "none",
         "customer_tax_ids": [],
         "default_payment_method": it.default_payment_method,
-        "default_tax_rates": [],
         "description": it.description,
-        "discounts": [],
         "effective_at": _seconds(it.created),
         "hosted_invoice_url": None if it.status == "draft" else hosted_url(it),
-        "invoice_pdf": None,
         "lines": _page(f"/v1/invoices/{it.id}/lines", [_line(it, version)]),
         "livemode": world.livemode,
         "metadata": dict(it.metadata),
@@ -59,24 +52,29 @@ def invoice(world: World, it: Invoice, version: Version) -> Json:
         "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
         "period_end": _seconds(it.period_end),
         "period_start": _seconds(it.period_start),
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "starting_balance": 0,
         "status": it.status,
-        "status_transitions": {
-            "finalized_at": None if it.status == "draft" else _seconds(it.created),
-            "marked_uncollectible_at": _or_none(it.marked_uncollectible_at),
-            "paid_at": _or_none(it.paid_at),
-            "voided_at": _or_none(it.voided_at),
-        },
-        "subtotal": it.amount,
-        "subtotal_excluding_tax": it.amount,
-        "total": it.amount,
-        "total_discount_amounts": [],
-        "total_excluding_tax": it.amount,
+        "status_transitions": _transitions(it),
         "webhooks_delivered_at": _seconds(it.created),
     }
-    return out | (_old_invoice(world, it) if version is Version.OLD else _new_invoice(it))
+    return out | _amounts(it) | (_old_invoice(world, it) if version is Version.OLD else _new_invoice(it))
+
+
+def _amounts(it: Invoice) -> Json:
+    """No taxes, no discounts, no balance: what is owed is what it costs."""
+    costs = ("amount_due", "subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
+    nothing = ("amount_shipping", "post_payment_credit_notes_amount", "pre_payment_credit_notes_amount", "starting_balance")
+    none_of: Json = {"default_tax_rates": [], "discounts": [], "total_discount_amounts": []}
+    paid = {"amount_paid": it.amount_paid, "amount_remaining": it.amount - it.amount_paid}
+    return dict.fromkeys(costs, it.amount) | dict.fromkeys(nothing, 0) | none_of | paid
+
+
+def _transitions(it: Invoice) -> Json:
+    return {
+        "finalized_at": None if it.status == "draft" else _seconds(it.created),
+        "marked_uncollectible_at": _or_none(it.marked_uncollectible_at),
+        "paid_at": _or_none(it.paid_at),
+        "voided_at": _or_none(it.voided_at),
+    }
 
 
 def hosted_url(it: Invoice) -> str:

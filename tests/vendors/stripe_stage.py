@@ -10,7 +10,7 @@ import httpx
 from tests.vendors.contract import Contract, Vendor
 from tests.vendors.stripe import StripeDouble
 from tests.vendors.stripe_bank import Card
-from tests.vendors.stripe_state import Invoice, Version
+from tests.vendors.stripe_state import Event, Invoice, Version
 
 SPECIFICATIONS: dict[Version, Vendor] = {Version.OLD: "stripe", Version.NEW: "stripe-2026"}
 # Requests that get these answers are wrong on purpose; only the answer is held against the specification.
@@ -54,6 +54,9 @@ def stage(version: Version = Version.NEW, **options: Any) -> Generator[Stage]:
     contract = Contract.load(SPECIFICATIONS[version])
     if contract is None:
         return
+    for event in double.world.all(Event):
+        for told_in, body in event.bodies.items():
+            Contract.required(SPECIFICATIONS[told_in]).check_event(body)
     for exchange in double.log:
         status = exchange.answer.status if exchange.answer else None
         if exchange.request.path != "/v1/nothing":
