@@ -123,6 +123,8 @@ class _Siege:
         self.tries: list[Try] = []
         self.numbers = count()
         self.cit = draw.choice((0.0, 0.3))
+        # The issuer of some cards is never there: the shortest wait of all, so that the longest counts fill.
+        self.is_away = self.rail is Rail.CARD and draw.random() < 0.2
 
     def card(self) -> Card:
         """The card as the checker knows it."""
@@ -137,7 +139,7 @@ class _Siege:
             self.now = self._moment(wished)
             if self.now > self.ends:
                 break
-            amount = self.draw.choice(AMOUNTS)
+            amount = AMOUNTS[0] if self.is_away else self.draw.choice(AMOUNTS)
             answer = self._ask(amount)
             wished = answer.at if isinstance(answer, NotBefore) else None
             if isinstance(answer, Allowed):
@@ -228,6 +230,8 @@ class _Siege:
         )
 
     def _answer(self) -> DeclineCodes:
+        if self.is_away:
+            return DeclineCodes(processor="stripe", decline_code="issuer_not_available")
         words = RARE if self.draw.random() < 0.06 else SOFT
         processor, code = self.draw.choice(words[self.rail])
         is_mastercard = (self.brand or "mastercard").lower() == "mastercard" and self.rail is Rail.CARD

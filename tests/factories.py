@@ -97,10 +97,10 @@ def invoice_snapshot(**changes: Any) -> InvoiceSnapshot:
 
 
 def attempt_snapshot(**changes: Any) -> AttemptSnapshot:
-    """The platform's first attempt, failed for insufficient funds."""
+    """The platform's first attempt, failed for insufficient funds a day ago, so that nothing has to wait any more."""
     values: dict[str, Any] = {
         "vendor_key": "ch_1",
-        "occurred_at": FAILED_AT,
+        "occurred_at": FAILED_AT - timedelta(days=1),
         "observed_at": FAILED_AT,
         "status": AttemptStatus.FAILED,
         "amount_minor": 4900,

@@ -33,7 +33,7 @@ from tests.deciding import (
     with_faults,
     with_saver,
 )
-from tests.factories import FAILED_AT, NOW
+from tests.factories import NOW, attempt_snapshot
 from tests.fakes import make_services
 from tests.scenes import open_case
 
@@ -119,7 +119,7 @@ async def test_shadow_mode_only_writes_down(db: Database) -> None:
 
 async def test_a_denial_that_time_cures_becomes_a_timer(db: Database) -> None:
     services = make_services(db)
-    await set_policy(services, 'mode = "auto"\n[house]\nhours_between_attempts = 48')
+    await set_policy(services, 'mode = "auto"\n[house]\nhours_between_attempts = 72')
     facts = await open_case(services)
     next_day = make_services(db, clock=FixedClock(NOW + timedelta(days=1)))
 
@@ -127,7 +127,7 @@ async def test_a_denial_that_time_cures_becomes_a_timer(db: Database) -> None:
 
     [retry] = [action for action in await actions_of(db, facts.case.id) if action.name is ActionName.RETRY_PAYMENT]
     assert (retry.state, retry.verdict.rules[0].rule) == (ActionState.DENIED, "hours-between-attempts")
-    assert retry.verdict.not_before == FAILED_AT + timedelta(hours=48)
+    assert retry.verdict.not_before == attempt_snapshot().occurred_at + timedelta(hours=72)
     assert (await pending_timers(db, facts.case.id))["decide"] == retry.verdict.not_before
     assert ("hours-between-attempts",) in await rows(db, "SELECT denied_rule FROM actions")
 

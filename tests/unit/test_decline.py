@@ -193,7 +193,7 @@ def test_how_many_more_are_allowed(processor: str, code: str, network: str | Non
 
 def test_a_virtual_card_is_tried_once_more() -> None:
     found = told("do_not_honor", network="mastercard", advice="43")
-    assert (found.retry, found.most) == (Retry.ALLOWED, Most(count=1, days=30))
+    assert (found.retry, found.most) == (Retry.ALLOWED, Most(count=1, days=3650))
 
 
 def test_a_code_means_nothing_without_its_processor() -> None:

@@ -202,7 +202,7 @@ def test_a_plan_that_the_platform_dropped_is_gone() -> None:
 
 
 def test_an_attempt_seen_late_keeps_the_moment_it_was_made() -> None:
-    early = attempt_snapshot()
+    early = attempt_snapshot(occurred_at=FAILED_AT)
     late = attempt_snapshot(occurred_at=FAILED_AT + timedelta(days=1), observed_at=FAILED_AT + timedelta(days=1))
     assert merge_attempt(merge_attempt(None, late), early).snapshot.occurred_at == FAILED_AT
 
