@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from recoup.actions import SPECIFICATION, RiskClass
-from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFound, OutcomeUnknown
+from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFetchable, NotFound, OutcomeUnknown
 from recoup.events import EventKind, ObjectRef, Reading
 from recoup.invoice import (
     AccountSnapshot,
@@ -17,7 +17,7 @@ from recoup.invoice import (
     DeclineCodes,
     InvoiceSnapshot,
 )
-from recoup.ports import Absent, Effect, EffectLookup, EffectResult, Found
+from recoup.ports import Absent, ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, Found
 from recoup.settings import Connection
 
 CAPABILITIES = frozenset(
@@ -108,6 +108,21 @@ class SandboxBilling:
         except NotFound:
             return Absent()
         return Found(result=EffectResult.model_validate({key: found[key] for key in ("state", "detail", "vendor_ref")}))
+
+    async def changed_since(self, cursor: str | None) -> ChangedPage:
+        """Raises NotFetchable: the sandbox keeps no list of what changed, and loses no events by itself."""
+        raise NotFetchable(f"{self._name}: the sandbox platform does not list what changed since {cursor or 'its beginning'}")
+
+    async def examine(self) -> tuple[CheckResult, ...]:
+        """Whether the sandbox answers and takes the key; raises BillingUnavailable where nobody answers."""
+        try:
+            await self._get("/v1/effects/no_such_effect")
+        except NotFound:
+            return (CheckResult(name="credentials", ok=True, found="the sandbox takes the api_key"),)
+        except Misconfigured as exc:
+            fix = f"put the key that recoup sandbox was started with into connections.{self._name}.api_key"
+            return (CheckResult(name="credentials", ok=False, found=str(exc), fix=fix),)
+        raise Defect(f"{self._name}: the sandbox knows an effect that nobody ever asked for")
 
     async def _get(self, path: str) -> Json:
         try:
