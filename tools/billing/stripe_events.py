@@ -91,6 +91,12 @@ def read_event(payload: str, content_type: str) -> Reading:  # noqa: ARG001 - th
     return OBJECTS.get(envelope.subject.text("object") or named, OBJECTS[named])(envelope)
 
 
+def reading_of(event_type: str, at: datetime, subject: Part, previous: Part) -> Reading:
+    """What an event of that type would say of an object that was read at ``at``; raises Malformed."""
+    told = Envelope(event_type=event_type, created=at, livemode=subject.flag("livemode"), subject=subject, previous=previous)
+    return OBJECTS[TYPES[event_type]](told)
+
+
 def _read_invoice(envelope: Envelope) -> Reading:
     invoice, at = envelope.subject, envelope.created
     kind = INVOICE_KINDS.get(envelope.event_type, EventKind.INVOICE_CHANGED)
