@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from recoup.errors import Malformed
 from recoup.events import EventIdentity, EventKind, ObjectRef, Reading
-from recoup.invoice import AttemptStatus, InvoiceStatus
+from recoup.invoice import AttemptStatus, CredentialSnapshot, InvoiceStatus
 from tools.billing.json_part import Part
 from tools.billing.recurly_objects import (
     account_of,
@@ -117,8 +117,15 @@ def _read_json(event: Part) -> Reading:
         ignored = "unknown type"
     if ignored is not None:
         return Reading.model_validate(base | {"kind": EventKind.OTHER, "ignored_because": ignored})
-    fetch = ObjectRef(kind=kind, vendor_id=event.need_text("id"))
-    return Reading.model_validate(base | {"kind": THIN.get((kind, what), FETCHED[kind]), "fetch": fetch})
+    known, vendor_id = THIN.get((kind, what), FETCHED[kind]), event.need_text("id")
+    if known is EventKind.METHOD_REMOVED:
+        # There is nothing left to fetch, and nothing more to know.
+        gone = CredentialSnapshot.model_validate({"vendor_id": vendor_id, "is_usable": False})
+        return Reading.model_validate(base | {"kind": known, "credentials": (gone,)})
+    account = event.text("account_code") if kind == "billing_info" else None
+    # A billing info is found by its account only.
+    fetch = ObjectRef(kind=kind, vendor_id=f"code-{account}/{vendor_id}" if account else vendor_id)
+    return Reading.model_validate(base | {"kind": known, "fetch": fetch})
 
 
 def _read_xml(notification: Notification) -> Reading:
