@@ -129,16 +129,26 @@ def make_clock(settings: Settings, db: Database) -> Clock:
 @asynccontextmanager
 async def open_billing(connection: Connection) -> AsyncGenerator[BillingPlatform]:
     """The adapter of one connection, closed when the block ends. Raises Misconfigured."""
-    if connection.platform is not Platform.SANDBOX:
-        # Nothing here reads or acts on these platforms yet: their events are all we know of them.
+    if connection.platform is Platform.SANDBOX:
+        from tools.billing.sandbox import SandboxBilling
+
+        async with SandboxBilling(connection) as sandbox:
+            yield sandbox
+    elif connection.platform is Platform.STRIPE and connection.api_key:
+        from tools.billing.stripe import StripeBilling
+
+        async with StripeBilling(connection) as stripe:
+            yield stripe
+    elif connection.platform is Platform.RECURLY and connection.api_key:
+        from tools.billing.recurly import RecurlyBilling
+
+        async with RecurlyBilling(connection) as recurly:
+            yield recurly
+    else:
+        # Nothing here can read this connection or act on it: its events are all we know of it.
         from tools.billing.events_only import EventsOnly
 
         yield EventsOnly(connection.name)
-        return
-    from tools.billing.sandbox import SandboxBilling
-
-    async with SandboxBilling(connection) as platform:
-        yield platform
 
 
 def _make_messenger(settings: Settings) -> Messenger:
