@@ -62,7 +62,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._time, self._bounds = time or MachineTime(), bounds or Bounds()
-        limits = limits or limits_for(connection.platform, livemode=connection.livemode)
+        limits = limits or limits_for(connection.platform, livemode=connection.livemode, share=connection.limit_share)
         self._egress = Egress(connection, resolver, self._time)
         self._admission = Admission(limits, self._time)
         self._breaker = breaker or Breaker()

@@ -16,9 +16,8 @@ from pydantic import Field
 
 from recoup.errors import Misconfigured
 from recoup.record import Record
-from recoup.settings import Platform
+from recoup.settings import DEFAULT_LIMIT_SHARE, Platform
 
-DEFAULT_SHARE = 0.25
 # Where a vendor publishes nothing about calls at the same time, this many are our own choice.
 IN_FLIGHT_WHERE_UNPUBLISHED = 8
 VERSION = re.compile(r"v\d+")
@@ -79,7 +78,7 @@ def published_limits() -> tuple[Published, ...]:
     return tuple(Published.model_validate(entry) for entry in tomllib.loads(text)["limit"])
 
 
-def limits_for(platform: Platform, *, livemode: bool, share: float = DEFAULT_SHARE) -> Limits:
+def limits_for(platform: Platform, *, livemode: bool, share: float = DEFAULT_LIMIT_SHARE) -> Limits:
     """Our share of what the platform's vendor publishes, rounded down, at least one. Raises Misconfigured where nothing is known."""
     modes = [limit for limit in published_limits() if limit.platform is platform]
     if not modes:

@@ -184,3 +184,10 @@ def test_one_endpoint_has_one_name_whatever_the_ids() -> None:
     assert endpoint_of("GET", "/v1/invoices/in_1") == endpoint_of("GET", "/v1/invoices/in_2") != endpoint_of("GET", "/v1/invoices")
     assert endpoint_of("PUT", "/invoices/abc/collect") == endpoint_of("PUT", "/invoices/number-7/collect")
     assert endpoint_of("GET", "/v1/invoices") != endpoint_of("POST", "/v1/invoices")
+
+
+def test_a_share_of_the_limits_is_never_less_than_one_request() -> None:
+    some = limits_for(Platform.STRIPE, livemode=True, share=0.1)
+    assert (some.requests, some.endpoint_requests, some.in_flight) == (10, 2, 10)
+    least = limits_for(Platform.STRIPE, livemode=False, share=0.001)
+    assert (least.requests, least.endpoint_requests, least.in_flight) == (1, 1, 1)
