@@ -16,13 +16,13 @@ from recoup.clock import wall_now
 from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFound, OutcomeUnknown, RecoupError
 from recoup.settings import Connection
 from tools.billing.json_part import Part
+from tools.http import GuardedTransport
+from tools.http_egress import api_base_of
 from tools.http_errors import Call, failure, refusal, request_id_of
 
 VERSION = "2026-10-28.endive"
 # From this version on invoices name their subscription in ``parent`` and are paid by InvoicePayments.
 INVOICE_PAYMENTS_SINCE = "2025-03-31"
-API_BASE = "https://api.stripe.com"
-TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 PAGE_SIZE = 100
 MOST_PAGES = 20
 # With these Stripe's own words say what is wrong; with others nothing is known but the status.
@@ -55,10 +55,10 @@ class StripeHttp(stripe.HTTPClient):
 
     name = "httpx"
 
-    def __init__(self, connection: str, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(self, connection: str, transport: httpx.AsyncBaseTransport) -> None:
         super().__init__()
         self._connection = connection
-        self._client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(transport=transport)
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
@@ -83,18 +83,19 @@ class StripeHttp(stripe.HTTPClient):
 
 
 class StripeApi:
-    """The SDK's client of one connection. ``v1`` has its services; ``ask`` and ``all_of`` give what they answer."""
+    """The SDK's client of one connection. ``v1`` has its services; ``ask`` and ``all_of`` give what they answer. ``transport`` is for
+    tests."""
 
     def __init__(self, connection: Connection, *, version: str = VERSION, transport: httpx.AsyncBaseTransport | None = None) -> None:
         if not connection.api_key:
             raise Misconfigured(f"connections.{connection.name} needs an api_key to reach Stripe")
         self.connection = connection
         self.has_invoice_payments = version >= INVOICE_PAYMENTS_SINCE
-        self._http = StripeHttp(connection.name, transport)
+        self._http = StripeHttp(connection.name, transport or GuardedTransport(connection))
         self.v1 = stripe.StripeClient(
             connection.api_key,
             stripe_version=version,
-            base_addresses={"api": connection.api_base or API_BASE},
+            base_addresses={"api": api_base_of(connection)},
             http_client=self._http,
             max_network_retries=0,
         ).v1

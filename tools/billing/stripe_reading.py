@@ -85,7 +85,8 @@ class InvoiceReader:
             *(self._charges_of_intent(intent) for intent in intents),
             *(self._charge(charge) for charge in alone if charge),
         )
-        return sorted((charge for charges in listed for charge in charges), key=lambda charge: charge.integer("created") or 0)
+        # Lists are newest first, and what was made in the same second keeps its order.
+        return sorted((charge for charges in listed for charge in reversed(charges)), key=lambda charge: charge.integer("created") or 0)
 
     async def _charges_of_intent(self, intent: str) -> list[Part]:
         wanted: ChargeListParams = {"payment_intent": intent, "limit": PAGE_SIZE}
