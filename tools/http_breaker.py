@@ -16,6 +16,7 @@ class Breaker:
     ) -> None:
         self._opens_after, self._first, self._longest = opens_after, first_pause_seconds, longest_pause_seconds
         self._failures = 0
+        self._pause = 0.0
         self._refuses_until = 0.0
         self._trying = False
 
@@ -41,11 +42,16 @@ class Breaker:
 
     def failed(self, now: float) -> None:
         """It did not answer, or with an error of its own."""
-        self._failures, self._trying = self._failures + 1, False
-        if not self.is_closed:
-            # Bounded before the power is taken: an outage of a week must not end in an overflow.
-            doublings = min(self._failures - self._opens_after, 32)
-            self._refuses_until = now + min(self._first * 2**doublings, self._longest)
+        if self.is_closed:
+            self._failures += 1
+            if not self.is_closed:
+                self._open(self._first, now)
+        elif self._trying:
+            self._open(min(self._pause * 2, self._longest), now)
+        # Else it was sent before all this, together with those that failed first, and tells nothing new.
+
+    def _open(self, pause_seconds: float, now: float) -> None:
+        self._pause, self._refuses_until, self._trying = pause_seconds, now + pause_seconds, False
 
     def left(self) -> None:
         """The request ended without telling anything about the platform."""
