@@ -1,5 +1,6 @@
 """The attempts on an invoice, whoever made them: what the ledger and the networks' caps count."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,14 @@ from memory.database import Read, Write
 from recoup.category import Category
 from recoup.decline import Treatment, decline_of, treat, treat_category
 from recoup.ids import new_id
-from recoup.invoice import AttemptSnapshot, AttemptStatus, DeclineCodes
+from recoup.invoice import AttemptSnapshot, AttemptStatus, DeclineCodes, Initiator
 from recoup.merge import STAMPS, MergedAttempt, Stamps, join, matches, merge_attempt
 from recoup.news import AttemptChange
 from recoup.record import Record
 
 UNSUCCESSFUL = frozenset({AttemptStatus.FAILED, AttemptStatus.REVERSED, AttemptStatus.REQUIRES_ACTION})
+# What the merchant asks of a platform and what we ask look alike there; one that was known to be ours before stays so.
+ASKED_FOR_BY_API = frozenset({Initiator.MERCHANT, Initiator.RECOUP})
 NOTHING_TOLD = DeclineCodes(processor="")
 
 
@@ -37,7 +40,7 @@ async def save_attempt(tx: Write, invoice_id: str, connection: str, seen: Attemp
     """Merges a reading into the attempt that it speaks of. Rows that this reading shows to be one attempt become one, the oldest."""
     rows = await of_invoice(tx, invoice_id)
     same = sorted((rows[position] for position in matches([row.snapshot for row in rows], seen)), key=lambda row: row.id)
-    merged = merge_attempt(_joined(same), seen)
+    merged = await _claimed(tx, invoice_id, merge_attempt(_joined(same), seen))
     if len(same) > 1:
         await tx.run("DELETE FROM attempts WHERE id = ANY(%s)", ([row.id for row in same[1:]],))
     brand = await _brand(tx, connection, merged.snapshot)
@@ -66,6 +69,23 @@ def reversal_of(attempt: AttemptSnapshot, observed_at: datetime) -> AttemptSnaps
         observed_at=observed_at,
         status=AttemptStatus.REVERSED,
     )
+
+
+async def _claimed(tx: Write, invoice_id: str, merged: MergedAttempt) -> MergedAttempt:
+    """Not every platform lets an attempt bear our key: there it is ours if the answer to an action of ours named it."""
+    snapshot = merged.snapshot
+    if snapshot.action_id is not None or snapshot.initiator not in ASKED_FOR_BY_API:
+        return merged
+    action_id = await tx.value(
+        """
+        SELECT x.id FROM actions x JOIN cases c ON c.id = x.case_id
+         WHERE c.invoice_id = %s AND x.state = 'done' AND x.result ->> 'vendor_ref' = %s ORDER BY x.id LIMIT 1
+        """,
+        (invoice_id, snapshot.vendor_key),
+    )
+    if action_id is None:
+        return merged
+    return replace(merged, snapshot=snapshot.model_copy(update={"action_id": action_id, "initiator": Initiator.RECOUP}))
 
 
 def _joined(rows: list[AttemptRow]) -> MergedAttempt | None:

@@ -4,6 +4,7 @@ specification where that is at hand."""
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import httpx
 from recoup.ports import Effect
 from recoup.settings import Connection, Platform
 from tests.factories import make_connection
+from tests.vendors.chassis import DEFAULT_START
 from tests.vendors.contract import Contract
 from tests.vendors.recurly import API_KEY, RecurlyDouble
 from tests.vendors.recurly_records import BillingInfo, Invoice
@@ -77,9 +79,9 @@ class RecurlyBench:
 
 
 @contextmanager
-def recurly_bench() -> Generator[RecurlyBench]:
+def recurly_bench(start: datetime = DEFAULT_START) -> Generator[RecurlyBench]:
     """Serves a double while the block lasts; afterwards raises ContractBroken for what the specification does not allow."""
-    double = RecurlyDouble(seed=7)
+    double = RecurlyDouble(start, seed=7)
     with double.serve() as url:
         yield RecurlyBench(double, url)
     contract = Contract.load("recurly")
