@@ -22,16 +22,20 @@ class LosesAnswers(httpx.AsyncHTTPTransport):
         raise httpx.ReadError("connection reset", request=request)
 
 
-def connection_to(api_base: str, api_key: str, **changes: Any) -> Connection:
-    """A test connection to whoever listens there."""
-    values: dict[str, Any] = {"name": "stripe-eu", "platform": Platform.STRIPE, "api_base": api_base, "api_key": api_key}
-    return make_connection(**(values | changes))
-
-
 def billing(stage: Stage, *, transport: httpx.AsyncBaseTransport | None = None, **changes: Any) -> StripeBilling:
-    """The adapter, with the key that may do everything unless another is given, in the stage's version."""
+    """The adapter, with the key that may do everything unless another is given, in the stage's version. No limits slow it down."""
+    return StripeBilling(connection_on(stage, **changes), version=stage.version, transport=transport or httpx.AsyncHTTPTransport())
+
+
+def guarded_billing(stage: Stage, **changes: Any) -> StripeBilling:
+    """The adapter as it is at work, behind the guarded way out."""
+    return StripeBilling(connection_on(stage, **changes), version=stage.version)
+
+
+def connection_on(stage: Stage, **changes: Any) -> Connection:
+    """A test connection to the stage's double."""
     values: dict[str, Any] = {"api_base": str(stage.client.base_url).rstrip("/"), "api_key": stage.double.secret_key}
-    return StripeBilling(connection_to(**(values | changes)), version=stage.version, transport=transport)
+    return make_connection(**({"name": "stripe-eu", "platform": Platform.STRIPE} | values | changes))
 
 
 def charge_of(invoice: Invoice, card: Card, key: str, name: str = "retry_payment", known: tuple[str, ...] = ()) -> Effect:

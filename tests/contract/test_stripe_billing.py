@@ -8,7 +8,7 @@ import pytest
 from api.demo.processes import free_port
 from recoup.ports import Effect
 from tests.contract.billing_platform import Bench, BillingPlatformContract
-from tests.contract.stripe_bench import LosesAnswers, billing, charge_of
+from tests.contract.stripe_bench import LosesAnswers, billing, charge_of, guarded_billing
 from tests.vendors.stripe_stage import stage
 from tests.vendors.stripe_state import Version
 
@@ -30,8 +30,8 @@ class TestStripeBilling(BillingPlatformContract):
                 return sum(attempt.idempotency_key == key for attempt in double.ledger())
 
             async with (
-                billing(here) as platform,
-                billing(here, api_base=f"http://127.0.0.1:{free_port()}") as deaf,
+                guarded_billing(here) as platform,
+                guarded_billing(here, api_base=f"http://127.0.0.1:{free_port()}") as deaf,
                 billing(here, transport=LosesAnswers()) as lossy,
             ):
                 yield Bench(platform, deaf, lossy, owed.id, new_charge, times_done)

@@ -14,7 +14,7 @@ EVENTS_KEPT = timedelta(days=30)
 # Events may appear a little late in the list: the newest minutes are always read again.
 OVERLAP_SECONDS = 600
 NARROWEST_SECONDS, FIRST_SECONDS, WIDEST_SECONDS = 60, 3_600, 86_400
-MOST_PAGES = 10
+MOST_PAGES = 5
 # Stripe takes at most twenty types. Whatever else happens to a payment comes with one of these.
 TYPES = (
     *("invoice.paid", "invoice.payment_failed", "invoice.payment_action_required", "invoice.updated"),
@@ -47,11 +47,12 @@ class StripeChanges:
             width = max(NARROWEST_SECONDS, width // 4)
         if not events.is_complete:
             # So much in a minute: what one window cannot hold is read to its end all the same.
-            events = await self._events(start, start + width, most_pages=MOST_PAGES * 100)
-        settled = int(events.at.timestamp()) - OVERLAP_SECONDS
-        reached = min(start + width + 1, max(start, settled))
+            events = await self._events(start, start + width, most_pages=MOST_PAGES * 200)
+        now, end = int(events.at.timestamp()), start + width
+        # Every window moves on, however narrow; only after the last one are the newest minutes given out again.
+        reached = end + 1 if end < now else now - OVERLAP_SECONDS
         wider = width if len(events.items) > PAGE_SIZE else min(WIDEST_SECONDS, width * 4)
-        return ChangedPage(refs=_refs(events.items), cursor=f"{reached}:{wider}", has_more=start + width < settled)
+        return ChangedPage(refs=_refs(events.items), cursor=f"{reached}:{wider}", has_more=end < now)
 
     async def _events(self, first: int, last: int, most_pages: int = MOST_PAGES) -> Listing:
         wanted: EventListParams = {"created": {"gte": first, "lte": last}, "types": [*TYPES], "limit": PAGE_SIZE}
