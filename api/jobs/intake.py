@@ -77,7 +77,8 @@ def _read(connection: Connection, event: ClaimedEvent, now: datetime) -> Reading
     if event.event_type == ACTION_RESULT:
         invoice = ObjectRef(kind="invoice", vendor_id=json.loads(event.payload)["invoice_vendor_id"])
         return Reading(kind=EventKind.ACTION_RESULT, event_type=event.event_type, occurred_at=now, fetch=invoice)
-    return read_webhook(connection.platform, event.payload, event.content_type, event.received_at)
+    can_fetch = connection.api_key is not None
+    return read_webhook(connection.platform, event.payload, event.content_type, event.received_at, can_fetch=can_fetch)
 
 
 async def _complete(services: Services, connection: Connection, reading: Reading) -> Reading:

@@ -16,7 +16,7 @@ from tests.contract.billing_platform import Bench, BillingPlatformContract
 from tests.contract.recurly_bench import RecurlyBench, recurly_bench
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.recurly import READ_ONLY_KEY
-from tools.billing.recurly import KEY_VALID_SECONDS
+from tools.billing.recurly import KEY_VALID_SECONDS, RecurlyBilling
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
@@ -236,6 +236,29 @@ async def test_a_read_that_fails_says_why_and_shows_no_secret(recurly: RecurlyBe
         assert "recurly-double-key" not in str(told.value)
 
 
+async def test_it_is_reached_through_the_guarded_way_out(recurly: RecurlyBench) -> None:
+    invoice = recurly.owing()
+    recurly.double.misbehaviours.add(Trouble.SERVER_ERROR, "GET", "/invoices/")
+    async with RecurlyBilling(recurly.connection()) as guarded:
+        assert invoice_of(await guarded.read_invoice(invoice.id)) == invoice.id, "reads are tried again"
+        assert (await guarded.perform(recurly.charge(invoice))).detail == "succeeded"
+
+
+async def test_a_site_without_wallets_has_the_one_method_of_the_account(recurly: RecurlyBench, platform: BillingPlatform) -> None:
+    invoice = recurly.owing()
+    told = await platform.read_invoice(invoice.id)
+    refusal = {"error": {"type": "missing_feature", "message": "-"}}
+
+    class WithoutWallets(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/billing_infos"):
+                return httpx.Response(422, json=refusal)
+            return await super().handle_async_request(request)
+
+    reading = await recurly.billing(WithoutWallets()).read_invoice(invoice.id)
+    assert reading.credentials == told.credentials
+
+
 # What changed
 
 
@@ -295,6 +318,13 @@ async def test_a_part_that_may_not_be_read_is_named(recurly: RecurlyBench, platf
     recurly.double.misbehaviours.add(Trouble.UNAVAILABLE, "GET", "/transactions")
     broken = [one.name for one in await platform.examine() if not one.ok and one.name != "clock"]
     assert broken == ["read transactions"]
+
+
+async def test_a_key_that_may_only_read_is_named(recurly: RecurlyBench) -> None:
+    assert {one.name: one.ok for one in await recurly.billing().examine()}["change"]
+    (change,) = [one for one in await recurly.billing(api_key=READ_ONLY_KEY).examine() if one.name == "change"]
+    assert (change.ok, "full access" in (change.fix or "")) == (False, True)
+    assert recurly.double.ledger() == []
 
 
 async def test_a_clock_that_is_wrong_is_named(recurly: RecurlyBench, platform: BillingPlatform) -> None:

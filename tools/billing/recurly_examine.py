@@ -1,14 +1,18 @@
-"""What a connection to Recurly needs, and what of it there is. Reads only: that a key may write shows when it first does."""
+"""What a connection to Recurly needs, and what of it there is. Nothing is changed: whether a key may write is asked about what is not
+there."""
 
 from datetime import timedelta
 
 from recoup.clock import wall_now
-from recoup.errors import BillingUnavailable, Malformed, Misconfigured, NotFound
+from recoup.errors import BillingUnavailable, Malformed, Misconfigured, NotFound, OutcomeUnknown
+from recoup.ids import new_id
 from recoup.ports import CheckResult
 from recoup.settings import Connection
 from tools.billing.recurly_http import Answer, RecurlyHttp
 
 MOST_SKEW = timedelta(seconds=60)
+# No invoice has a number without digits at its end.
+NOT_THERE = "/invoices/number-recoup-check/collect"
 # What is read, and what it is read for.
 READS = {
     "invoices": "to read what is owed",
@@ -28,7 +32,7 @@ async def examine(connection: Connection, http: RecurlyHttp) -> tuple[CheckResul
         return (CheckResult(name="credentials", ok=False, found=str(exc), fix=fix),)
     found = [_site(answer), _mode(connection, answer), _clock(answer), _webhooks(connection)]
     found += [await _may_read(http, what, why) for what, why in READS.items()]
-    return tuple(found)
+    return (*found, await _may_change(http))
 
 
 def _site(answer: Answer) -> CheckResult:
@@ -75,3 +79,17 @@ async def _may_read(http: RecurlyHttp, what: str, why: str) -> CheckResult:
     except BillingUnavailable as exc:
         return CheckResult(name=name, ok=False, found=str(exc), fix="try again when Recurly answers")
     return CheckResult(name=name, ok=True, found="allowed")
+
+
+async def _may_change(http: RecurlyHttp) -> CheckResult:
+    """Recurly's keys may change everything or nothing: one that may is told that the invoice is not there, and another that it may not."""
+    try:
+        await http.send("PUT", NOT_THERE, new_id("action"))
+    except NotFound:
+        return CheckResult(name="change", ok=True, found="allowed: charges, refunds, cancellations and write-offs")
+    except Misconfigured as exc:
+        fix = "shadow mode needs no more; to act, use a private API key with full access"
+        return CheckResult(name="change", ok=False, found=str(exc), fix=fix)
+    except (BillingUnavailable, OutcomeUnknown) as exc:
+        return CheckResult(name="change", ok=False, found=str(exc), fix="try again when Recurly answers")
+    return CheckResult(name="change", ok=False, found="Recurly finds an invoice that cannot be there", fix="tell us about it")

@@ -80,14 +80,12 @@ class RecurlyReader:
         reached = page.at - OVERLAP
         return ChangedPage(refs=refs, cursor=_cursor(reached if since is None else max(since, reached), None), has_more=False)
 
-    async def billing_infos(self, account_id: str, account: Part) -> list[Part]:
-        """The account's wallet; a site without that feature has the one that the account tells."""
-        here = f"/accounts/{segment(account_id)}/billing_infos"
+    async def _wallet(self, account: str) -> list[Part] | None:
+        """All billing infos of the account at that path; None where the site has no wallets, and an account one billing info."""
         try:
-            return [info async for page in self._http.pages(here) for info in page.document.parts("data")]
+            return [info async for page in self._http.pages(f"{account}/billing_infos") for info in page.document.parts("data")]
         except FeatureMissing:
-            primary = account.part("billing_info")
-            return [primary] if primary else []
+            return None
 
     async def subdomain(self) -> str | None:
         """The first part of the site's address, which its hosted pages have; it does not change while we run."""
@@ -99,8 +97,9 @@ class RecurlyReader:
     async def _complete(self, answer: Answer) -> Reading:
         invoice = answer.document
         account_id = invoice.part("account").need_text("id")
-        account, subdomain = await asyncio.gather(self._http.get(f"/accounts/{segment(account_id)}"), self.subdomain())
-        infos = await self.billing_infos(account_id, account.document)
+        here = f"/accounts/{segment(account_id)}"
+        account, wallet_told, subdomain = await asyncio.gather(self._http.get(here), self._wallet(here), self.subdomain())
+        infos = _only(account.document) if wallet_told is None else wallet_told
         wallet = Wallet(account_id, invoice.text("billing_info_id"), infos)
         tries = purchases(invoice)
         snapshot = invoice_of(invoice, answer.at, _hosted_page(account.document, subdomain))
@@ -140,15 +139,16 @@ class RecurlyReader:
         )
 
     async def _billing_info(self, told: str) -> Reading:
-        """``told``: the account, a slash, and the id of the billing info, which Recurly finds by its account only."""
+        """``told``: the account, a slash, and the id of a billing info, or nothing for the primary one. It is found by its account only."""
         account_id, _, info_id = told.rpartition("/")
         if not account_id:
             raise NotFetchable(f"{self._http.name}: the event does not tell whose billing info it is about")
-        account = await self._http.get(f"/accounts/{segment(account_id)}")
-        infos = await self.billing_infos(account_id, account.document)
-        info = next((one for one in infos if one.text("id") == info_id), None)
+        here = f"/accounts/{segment(account_id)}"
+        account, wallet_told = await asyncio.gather(self._http.get(here), self._wallet(here))
+        infos = _only(account.document) if wallet_told is None else wallet_told
+        info = next((one for one in infos if one.text("id") == info_id or (not info_id and one.flag("primary_payment_method"))), None)
         if info is None:
-            raise NotFound(f"{self._http.name}: the account has no billing info {info_id} any more")
+            raise NotFound(f"{self._http.name}: the account does not have that billing info any more")
         vendor_id = account.document.need_text("id")
         slot = slot_of(info, None) or await self._slot_in_subscriptions(vendor_id, info_id)
         reading = _of_account(account_of(account.document, account.at))
@@ -164,6 +164,12 @@ class RecurlyReader:
 
 def _of_account(account: AccountSnapshot) -> Reading:
     return Reading(kind=EventKind.ACCOUNT_CHANGED, event_type="account.read", occurred_at=account.observed_at, account=account)
+
+
+def _only(account: Part) -> list[Part]:
+    """The billing info that the account itself tells."""
+    primary = account.part("billing_info")
+    return [primary] if primary else []
 
 
 def _hosted_page(account: Part, subdomain: str | None) -> str | None:
