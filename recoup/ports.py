@@ -61,6 +61,25 @@ class ChangedPage(Record):
     has_more: bool
 
 
+class Unread(Record):
+    """An invoice that is there and could not be read, and why. No personal data."""
+
+    invoice_vendor_id: str
+    why: str
+
+
+class HistoryPage(Record):
+    """Invoices of the past, each a complete reading as of now, newest first. ``cursor`` goes into the next call.
+
+    ``reached``: every invoice issued after it has been told, here or on earlier pages; None where this page has none."""
+
+    readings: tuple[Reading, ...]
+    unread: tuple[Unread, ...] = ()
+    cursor: str | None
+    has_more: bool
+    reached: datetime | None
+
+
 class CheckResult(Record):
     """One thing that a connection needs: whether it holds, what was found, and how to mend it where it does not. No secrets."""
 
@@ -101,6 +120,11 @@ class BillingPlatform(Protocol):
 
     async def changed_since(self, cursor: str | None) -> ChangedPage:
         """What changed since the cursor was given; None begins with what the platform keeps. Raises NotFetchable where it cannot tell."""
+        ...
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """One page of the invoices issued since then, newest first, drafts left out; ``since`` stays the same from page to page. None
+        begins with the newest. Raises NotFetchable where they cannot be listed, Malformed for a cursor of somebody else's."""
         ...
 
     async def examine(self) -> tuple[CheckResult, ...]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,7 @@ from recoup.ports import (
     EffectLookup,
     EffectResult,
     Found,
+    HistoryPage,
     Indeterminate,
     Messenger,
     OutgoingMessage,
@@ -103,6 +105,11 @@ class FakeBilling:
     async def changed_since(self, cursor: str | None) -> ChangedPage:
         self._must_answer()
         return ChangedPage(refs=self.changed, cursor=cursor or "beginning", has_more=False)
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        self._must_answer()
+        told = (self.reading,) if self.reading.invoice else ()
+        return HistoryPage(readings=told, cursor=cursor, has_more=False, reached=since)
 
     async def examine(self) -> tuple[CheckResult, ...]:
         self._must_answer()

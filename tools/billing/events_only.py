@@ -1,8 +1,10 @@
 """The billing port of a platform that nobody can read or act on yet: its events are all there is."""
 
+from datetime import datetime
+
 from recoup.errors import NotFetchable, Refused
 from recoup.events import ObjectRef, Reading
-from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, Indeterminate
+from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage, Indeterminate
 
 
 class EventsOnly:
@@ -40,6 +42,10 @@ class EventsOnly:
     async def changed_since(self, cursor: str | None) -> ChangedPage:
         """Raises NotFetchable."""
         raise self._not_fetchable("what changed" if cursor is None else f"what changed since {cursor}")
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """Raises NotFetchable."""
+        raise self._not_fetchable(f"invoices issued since {since:%Y-%m-%d}" if cursor is None else "more of the past")
 
     async def examine(self) -> tuple[CheckResult, ...]:
         """Says that it only listens."""

@@ -1,15 +1,17 @@
 """Recurly behind the billing port, over its API v2021-02-25."""
 
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import httpx
 
 from recoup.events import ObjectRef, Reading
-from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult
+from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage
 from recoup.settings import Connection
 from tools.billing.recurly_effects import CAPABILITIES, RecurlyEffects
 from tools.billing.recurly_examine import examine
+from tools.billing.recurly_history import RecurlyHistory
 from tools.billing.recurly_http import RecurlyHttp
 from tools.billing.recurly_reader import RecurlyReader
 
@@ -24,6 +26,7 @@ class RecurlyBilling:
         self._connection = connection
         self._http = RecurlyHttp(connection, transport)
         self._reader, self._effects = RecurlyReader(self._http), RecurlyEffects(self._http)
+        self._history = RecurlyHistory(self._http, self._reader)
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,6 +67,10 @@ class RecurlyBilling:
     async def changed_since(self, cursor: str | None) -> ChangedPage:
         """Invoices by their last change, oldest first; None begins with the site's first one."""
         return await self._reader.invoices_changed_since(cursor)
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """Charge invoices made since then, newest first; raises Malformed for a cursor of somebody else's, BillingUnavailable."""
+        return await self._history.page(since, cursor)
 
     async def examine(self) -> tuple[CheckResult, ...]:
         """Whether the connection is set up as it must be. Changes nothing."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from recoup.actions import SPECIFICATION, RiskClass
-from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFetchable, NotFound
+from recoup.errors import BillingUnavailable, Defect, Malformed, Misconfigured, NotFetchable, NotFound
 from recoup.events import EventKind, ObjectRef, Reading
 from recoup.invoice import (
     AccountSnapshot,
@@ -17,7 +17,7 @@ from recoup.invoice import (
     DeclineCodes,
     InvoiceSnapshot,
 )
-from recoup.ports import Absent, ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, Found
+from recoup.ports import Absent, ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, Found, HistoryPage
 from recoup.settings import Connection
 from tools.http import GuardedTransport
 from tools.http_egress import api_base_of
@@ -28,6 +28,7 @@ CAPABILITIES = frozenset(
 )
 # The sandbox keeps keys for a day unless told otherwise; an hour less leaves room for a request that is already under way.
 KEY_VALID_SECONDS = 82_800.0
+HISTORY_PAGE = 100
 # The vendor ids that an effect's references were resolved to, in the platform's words.
 RENAMED = {"credential_vendor_id": "credential", "attempt_vendor_key": "attempt"}
 ARGUMENTS = frozenset({"credential", "attempt", "amount_minor", "percent", "instalments", "until", "at", "agency"})
@@ -116,6 +117,19 @@ class SandboxBilling:
         """Raises NotFetchable: the sandbox keeps no list of what changed, and loses no events by itself."""
         raise NotFetchable(f"{self._name}: the sandbox platform does not list what changed since {cursor or 'its beginning'}")
 
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """Invoices issued since then, each as it is when it stands alone; raises Malformed, BillingUnavailable."""
+        after = {"after": cursor} if cursor else {}
+        page = await self._get("/v1/invoices", {"since": since.isoformat(), "limit": HISTORY_PAGE, **after})
+        readings = tuple(invoice_reading(document) for document in page["invoices"])
+        oldest = readings[-1].invoice if readings else None
+        return HistoryPage(
+            readings=readings,
+            cursor=oldest.vendor_id if oldest else cursor,
+            has_more=page["has_more"],
+            reached=oldest.issued_at if oldest else None,
+        )
+
     async def examine(self) -> tuple[CheckResult, ...]:
         """Whether the sandbox answers and takes the key, and its webhooks can be told from others'. Raises BillingUnavailable."""
         return await self._credentials(), self._signatures(), self._money()
@@ -140,15 +154,17 @@ class SandboxBilling:
         fix = f"leave livemode out of connections.{self._name}, or set it to false" if live else None
         return CheckResult(name="live or test", ok=not live, found="live, where no money is" if live else "test", fix=fix)
 
-    async def _get(self, path: str) -> Json:
+    async def _get(self, path: str, query: dict[str, str | int] | None = None) -> Json:
         call = Call(connection=self._name, what=f"GET {path}")
         try:
-            response = await self._client.get(path)
+            response = await self._client.get(path, params=query)
         except httpx.RequestError as exc:
             raise failure(call, exc) from exc
         said = refusal(call, response.status_code)
         if said is not None:
             raise said
+        if response.status_code == HTTPStatus.BAD_REQUEST:
+            raise Malformed(f"{self._name}: the sandbox platform does not understand what {path} was asked")
         if not response.is_success:
             raise BillingUnavailable(self._name, f"answered {response.status_code} to {path}")
         return json_object(call, response)

@@ -1,17 +1,19 @@
 """Stripe behind the billing port, through its official SDK."""
 
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import httpx
 
 from recoup.events import ObjectRef, Reading
-from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult
+from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage
 from recoup.settings import Connection
 from tools.billing.stripe_api import VERSION, StripeApi
 from tools.billing.stripe_changes import StripeChanges
 from tools.billing.stripe_effects import StripeEffects
 from tools.billing.stripe_examination import examine
+from tools.billing.stripe_history import StripeHistory
 from tools.billing.stripe_lookup import StripeLookup
 from tools.billing.stripe_objects import ObjectReader
 from tools.billing.stripe_origins import Origins
@@ -32,6 +34,7 @@ class StripeBilling:
         self._effects = StripeEffects(self._api)
         self._lookup = StripeLookup(self._api, self._invoices, origins)
         self._changes = StripeChanges(self._api)
+        self._history = StripeHistory(self._api, self._invoices)
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,6 +75,10 @@ class StripeBilling:
     async def changed_since(self, cursor: str | None) -> ChangedPage:
         """What events of the last 30 days tell of; raises Malformed for a cursor of somebody else's, BillingUnavailable."""
         return await self._changes.since(cursor)
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """Invoices issued since then; raises Malformed for a cursor of somebody else's, Misconfigured, BillingUnavailable."""
+        return await self._history.page(since, cursor)
 
     async def examine(self) -> tuple[CheckResult, ...]:
         """Credentials, permissions, webhooks, clock, live or test; raises BillingUnavailable where Stripe does not answer."""
