@@ -20,6 +20,7 @@ from tools.http_egress import api_base_of
 from tools.http_errors import Call, failure, json_object, refusal, request_id_of
 
 VERSION = "v2021-02-25"
+EU_HOST = "v3.eu.recurly.com"
 PAGE = 200
 MOST_PAGES = 500
 PREFIXED = re.compile(r"(code|number|uuid|subdomain)-.+", re.DOTALL)
@@ -62,6 +63,11 @@ class RecurlyHttp:
             timeout=TIMEOUT,
             transport=transport or GuardedTransport(connection),
         )
+
+    @property
+    def hosted_domain(self) -> str:
+        """Where the site's own pages are, below its name: a site of the EU has them there."""
+        return "eu.recurly.com" if self._client.base_url.host == EU_HOST else "recurly.com"
 
     async def aclose(self) -> None:
         """Closes the client's connections."""

@@ -102,7 +102,8 @@ class RecurlyReader:
         infos = _only(account.document) if wallet_told is None else wallet_told
         wallet = Wallet(account_id, invoice.text("billing_info_id"), infos)
         tries = purchases(invoice)
-        snapshot = invoice_of(invoice, answer.at, _hosted_page(account.document, subdomain))
+        site = f"{subdomain}.{self._http.hosted_domain}" if subdomain else None
+        snapshot = invoice_of(invoice, answer.at, _hosted_page(account.document, site))
         return Reading(
             kind=EventKind.INVOICE_CHANGED,
             event_type="invoice.read",
@@ -172,10 +173,10 @@ def _only(account: Part) -> list[Part]:
     return [primary] if primary else []
 
 
-def _hosted_page(account: Part, subdomain: str | None) -> str | None:
+def _hosted_page(account: Part, site: str | None) -> str | None:
     """Where the customer changes the payment method, without a password; Recurly then collects what is past due."""
     token = account.text("hosted_login_token")
-    return f"https://{subdomain}.recurly.com/account/billing_info/edit?ht={token}" if token and subdomain else None
+    return f"https://{site}/account/billing_info/edit?ht={token}" if token and site else None
 
 
 def _cursor(since: datetime | None, turned: str | None) -> str:
