@@ -1,5 +1,6 @@
 """What is read of an invoice at Stripe, in both shapes of its API, and what thin events and lost ones are completed to."""
 
+import json
 from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 
@@ -8,12 +9,13 @@ import pytest
 from recoup.errors import BillingUnavailable, Malformed, Misconfigured, NotFetchable, NotFound
 from recoup.events import CancellationKind, EventKind, ObjectRef
 from recoup.invoice import AttemptStatus, CredentialSlot, Initiator, Rail
-from tests.contract.stripe_bench import billing, charge_of
+from tests.contract.stripe_bench import billing, charge_of, effect_on
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.stripe_bank import Card
 from tests.vendors.stripe_stage import Stage, stage
-from tests.vendors.stripe_state import Charge, Customer, Invoice, Subscription, Version
+from tests.vendors.stripe_state import Charge, Customer, Event, Invoice, Subscription, Version
 from tools.billing.stripe import StripeBilling
+from tools.billing.stripe_events import read_event
 
 SUBSCRIPTION, CUSTOMER, BACKUP = CredentialSlot.SUBSCRIPTION, CredentialSlot.CUSTOMER, CredentialSlot.BACKUP
 
@@ -82,6 +84,18 @@ async def test_an_attempt_of_ours_is_told_from_the_platforms_and_the_merchants(
     assert (attempts[1].customer_initiated, attempts[1].cit_confidence) == (False, 1.0)
     assert attempts[2].action_id is None
     assert "initiator" not in attempts[2].model_fields_set
+
+
+async def test_an_event_tells_that_its_attempt_is_ours_and_does_not_mistake_a_refund_for_it(here: Stage, platform: StripeBilling) -> None:
+    invoice, card = here.double.owed_invoice("insufficient_funds", "ok")
+    charge = await platform.perform(charge_of(invoice, card, "act_1"))
+    refund = effect_on(invoice, "refund_duplicate", "act_2", attempt_vendor_key=charge.vendor_ref, amount_minor=900, currency="EUR")
+    assert (await platform.perform(refund)).state == "done"
+    bodies = [event.bodies[here.version] for event in here.double.world.all(Event)]
+    readings = [read_event(json.dumps(body), "application/json") for body in bodies]
+    told = {reading.event_type: [attempt.action_id for attempt in reading.attempts] for reading in readings}
+    assert (told["charge.failed"], told["charge.succeeded"], told["payment_intent.succeeded"]) == ([None], ["act_1"], ["act_1"])
+    assert told["charge.refunded"] == [None]
 
 
 async def test_who_made_a_charge_is_asked_once(here: Stage, platform: StripeBilling, owed: tuple[Invoice, Card]) -> None:

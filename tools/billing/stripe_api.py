@@ -73,7 +73,7 @@ class StripeHttp(stripe.HTTPClient):
         said = None if response.status_code in EXPLAINED else refusal(call, response.status_code, request_id)
         if said is not None:
             raise said
-        if "json" not in response.headers.get("content-type", ""):
+        if "json" not in response.headers.get("content-type", "") or not response.content.startswith(b"{"):
             raise _unreadable(call, request_id)
         return response.content, response.status_code, response.headers
 

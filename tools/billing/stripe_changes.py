@@ -63,7 +63,7 @@ def _read(cursor: str) -> tuple[int, int]:
     start, _, width = cursor.partition(":")
     if not (start.isdecimal() and width.isdecimal()):
         raise Malformed(f"{cursor!r} is no cursor of Stripe's changes")
-    return int(start), int(width)
+    return int(start), min(max(int(width), NARROWEST_SECONDS), WIDEST_SECONDS)
 
 
 def _refs(newest_first: list[Part]) -> tuple[ObjectRef, ...]:

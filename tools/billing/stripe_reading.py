@@ -8,8 +8,7 @@ from stripe.params import ChargeListParams, CustomerPaymentMethodListParams, Inv
 
 from recoup.errors import NotFound
 from recoup.events import EventKind, Reading
-from recoup.ids import PREFIXES
-from recoup.invoice import AttemptSnapshot, AttemptStatus, CredentialSlot, CredentialSnapshot, Initiator
+from recoup.invoice import AttemptSnapshot, AttemptStatus, CredentialSlot, CredentialSnapshot
 from tools.billing.json_part import Part
 from tools.billing.stripe_api import PAGE_SIZE, StripeApi, next_page
 from tools.billing.stripe_invoices import account_of_invoice, invoice_of, subscription_of
@@ -21,11 +20,11 @@ from tools.billing.stripe_payments import (
     credential_named,
     credential_of,
     credentials_of_payment,
+    made_by,
 )
 
 EXPANDED = ["customer", "payments.data.payment.payment_intent", "parent.subscription_details.subscription"]
 EXPANDED_BEFORE_INVOICE_PAYMENTS = ["customer", "payment_intent", "subscription"]
-OUR_KEYS = f"{PREFIXES['action']}_"
 # What is said of an intent while no charge of its own shows it yet.
 WITHOUT_CHARGE = frozenset({AttemptStatus.PROCESSING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.SUCCEEDED})
 
@@ -114,12 +113,7 @@ def intents_of(invoice: Part, payments: Iterable[Part]) -> list[Part]:
 
 
 def _attempt(charge: Part, origin: Origin | None, at: datetime) -> AttemptSnapshot:
-    attempt = attempt_of_charge(charge, at)
-    key = origin.key if origin else None
-    if key is None or not key.startswith(OUR_KEYS):
-        return attempt
-    told = {"action_id": key, "initiator": Initiator.RECOUP, "customer_initiated": False, "cit_confidence": 1.0}
-    return attempt.model_copy(update=told)
+    return made_by(attempt_of_charge(charge, at), origin.key if origin else None)
 
 
 def _without_charge(invoice: Part, payments: list[Part], charges: list[Part], at: datetime) -> list[AttemptSnapshot]:
