@@ -211,6 +211,14 @@ async def test_a_new_card_is_told_alone_and_with_its_account(recurly: RecurlyBen
     assert (credential.slot, credential.is_usable) == (CredentialSlot.SUBSCRIPTION, True)
 
 
+async def test_a_card_that_was_taken_away_meanwhile_can_no_longer_be_used(recurly: RecurlyBench, platform: BillingPlatform) -> None:
+    account = recurly.double.account(recurly.double.card())
+    reading = await platform.fetch(ObjectRef(kind="billing_info", vendor_id=f"code-{account.code}/gone1"))
+    assert [(one.vendor_id, one.is_usable) for one in reading.credentials] == [("gone1", False)]
+    primary = await platform.fetch(ObjectRef(kind="billing_info", vendor_id=f"code-{account.code}/"))
+    assert [one.slot for one in primary.credentials] == [CredentialSlot.CUSTOMER]
+
+
 async def test_what_cannot_be_found_is_said_without_names(recurly: RecurlyBench, platform: BillingPlatform) -> None:
     with pytest.raises(NotFound) as told:
         await platform.fetch(ObjectRef(kind="account", vendor_id="code-ada@customer.example"))

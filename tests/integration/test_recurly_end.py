@@ -10,12 +10,12 @@ import pytest
 from api.app import create_app
 from api.jobs import execute, intake
 from graph.bootstrap import Services
-from memory import attempts, inbox, sending
+from memory import attempts, cases, inbox, sending
 from memory.database import Database
 from memory.facts import DatabaseFacts
 from memory.inbox import EventRow
 from memory.outbox import ActionState
-from recoup.case import CaseStatus
+from recoup.case import Attribution, CaseStatus
 from recoup.clock import FixedClock, wall_now
 from recoup.facts import CaseFacts
 from recoup.invoice import Initiator
@@ -100,6 +100,34 @@ async def test_thin_events_are_fetched_and_none_dies(stage: Stage) -> None:
     }
     assert {event.status for event in heard} <= {"processed", "ignored"}, [(e.event_type, e.reason) for e in heard]
     assert (await stage.case_of(invoice)).case.status is not CaseStatus.OPEN
+
+
+async def test_a_payment_that_is_heard_of_before_its_lost_answer_is_looked_up_is_still_ours(stage: Stage) -> None:
+    invoice = stage.recurly.owing("ok")
+    await stage.hear()
+    facts = await stage.case_of(invoice)
+    action_id = await commit(stage.services, facts, a_retry(facts))
+    stage.recurly.double.misbehaviours.add(Trouble.RESET_AFTER, "PUT", "/invoices/")
+    await execute.run(replace(stage.services, clock=FixedClock(facts.now)), action_id)
+    await stage.hear()
+    async with stage.services.db.read() as session:
+        case = await cases.get(session, facts.case.id)
+        rows = await attempts.of_invoice(session, facts.invoice.id)
+    assert (case.status, case.attribution) == (CaseStatus.RECOVERED, Attribution.RECOUP)
+    assert [(row.snapshot.initiator, row.snapshot.action_id) for row in rows] == [(Initiator.PLATFORM, None), (Initiator.RECOUP, action_id)]
+
+
+async def test_what_another_program_of_the_merchants_collects_is_not_ours(stage: Stage) -> None:
+    invoice = stage.recurly.owing("try_again", "ok")
+    await stage.hear()
+    facts = await stage.case_of(invoice)
+    theirs = stage.recurly.charge(invoice, "not_ours")
+    await stage.services.billing["recurly"].perform(theirs)
+    await commit(stage.services, facts, a_retry(facts))
+    await stage.hear()
+    async with stage.services.db.read() as session:
+        rows = await attempts.of_invoice(session, facts.invoice.id)
+    assert [(row.snapshot.initiator, row.snapshot.action_id) for row in rows] == [(Initiator.PLATFORM, None), (Initiator.MERCHANT, None)]
 
 
 @pytest.mark.parametrize("trouble", [None, Trouble.RESET_AFTER, Trouble.STORED_SERVER_ERROR])

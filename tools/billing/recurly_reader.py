@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from recoup.errors import Malformed, NotFetchable, NotFound
 from recoup.events import EventKind, ObjectRef, Reading
-from recoup.invoice import AccountSnapshot, CredentialSlot
+from recoup.invoice import AccountSnapshot, CredentialSlot, CredentialSnapshot
 from recoup.ports import ChangedPage
 from tools.billing.json_part import Part
 from tools.billing.recurly_http import PAGE, Answer, FeatureMissing, RecurlyHttp, next_query, segment
@@ -148,11 +148,11 @@ class RecurlyReader:
         account, wallet_told = await asyncio.gather(self._http.get(here), self._wallet(here))
         infos = _only(account.document) if wallet_told is None else wallet_told
         info = next((one for one in infos if one.text("id") == info_id or (not info_id and one.flag("primary_payment_method"))), None)
+        reading, vendor_id = _of_account(account_of(account.document, account.at)), account.document.need_text("id")
         if info is None:
-            raise NotFound(f"{self._http.name}: the account does not have that billing info any more")
-        vendor_id = account.document.need_text("id")
+            gone = CredentialSnapshot.model_validate({"vendor_id": info_id, "is_usable": False}) if info_id else None
+            return reading.model_copy(update={"credentials": (gone,) if gone else ()})
         slot = slot_of(info, None) or await self._slot_in_subscriptions(vendor_id, info_id)
-        reading = _of_account(account_of(account.document, account.at))
         return reading.model_copy(update={"credentials": (credential_of(info, vendor_id, slot),)})
 
     async def _slot_in_subscriptions(self, account_id: str, info_id: str) -> CredentialSlot | None:
