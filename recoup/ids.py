@@ -34,6 +34,7 @@ PREFIXES = {
     "message": "msg",
     "task": "tsk",
     "key": "key",
+    "drift": "drf",
 }
 
 
