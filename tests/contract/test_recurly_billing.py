@@ -308,39 +308,6 @@ async def test_a_cursor_of_somebody_else_is_refused(platform: BillingPlatform) -
         await platform.changed_since("next-page-please")
 
 
-# Whether it is set up
-
-
-async def test_each_seeded_fault_of_a_connection_is_named_with_its_mend(recurly: RecurlyBench) -> None:
-    for name, change, words in [
-        ("credentials", {"api_key": "wrong"}, "api_key"),
-        ("mode", {"livemode": True}, "livemode = false"),
-        ("webhooks", {"webhook_secrets": ()}, "webhook_secrets"),
-    ]:
-        results = {one.name: one for one in await recurly.billing(None, **change).examine()}
-        assert not results[name].ok
-        assert words in (results[name].fix or "")
-
-
-async def test_a_part_that_may_not_be_read_is_named(recurly: RecurlyBench, platform: BillingPlatform) -> None:
-    recurly.double.misbehaviours.add(Trouble.UNAVAILABLE, "GET", "/transactions")
-    broken = [one.name for one in await platform.examine() if not one.ok and one.name != "clock"]
-    assert broken == ["read transactions"]
-
-
-async def test_a_key_that_may_only_read_is_named(recurly: RecurlyBench) -> None:
-    assert {one.name: one.ok for one in await recurly.billing().examine()}["change"]
-    (change,) = [one for one in await recurly.billing(api_key=READ_ONLY_KEY).examine() if one.name == "change"]
-    assert (change.ok, "full access" in (change.fix or "")) == (False, True)
-    assert recurly.double.ledger() == []
-
-
-async def test_a_clock_that_is_wrong_is_named(recurly: RecurlyBench, platform: BillingPlatform) -> None:
-    results = {one.name: one for one in await platform.examine()}
-    assert not results["clock"].ok, "the double's clock stands on a day of its own"
-    assert results["clock"].fix
-
-
 # What it is
 
 
