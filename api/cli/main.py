@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("api.cli.demo", "command", "Thirty simulated days of failed payments in about a minute."),
     "sandbox": ("api.cli.sandbox", "sandbox", "Run the simulated billing platform."),
     "doctor": ("api.cli.doctor", "command", "Check this installation and say what to mend."),
-    "connections": ("api.cli.connections", "command", "List connections; check whether one is set up."),
+    "connections": ("api.cli.connections", "command", "List connections; check whether one is set up; read its past."),
     "decide": ("api.cli.decide", "decide", "Make one decision offline and show it node by node."),
     "cases": ("api.cli.cases", "command", "List cases, show one, hold or release it."),
     "approvals": ("api.cli.approvals", "command", "List what waits for a person, and answer it."),
