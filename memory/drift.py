@@ -35,9 +35,9 @@ class Found(Record):
 class DriftLine(Record):
     """What was missed of one kind of object.
 
-    ``found``: how many; of these ``told_later`` by an event that was only late, so that ``missed`` were found by asking alone, and
-    ``unknown`` of those had no row at all. ``longest_late_seconds``: from the change to the finding; where the platform does not tell
-    when it changed, from when we had looked before, which is the longest that it can have been.
+    ``found``: how many; of these ``told_later`` by an event of the same invoice that was only late, so that ``missed`` were found by
+    asking alone, and ``unknown`` of those had no row at all. ``longest_late_seconds``: from the change to the finding; where the
+    platform does not tell when it changed, from when we had looked before, which is the longest that it can have been.
     """
 
     kind: DriftKind
@@ -55,8 +55,13 @@ async def add(tx: Write, found: Found, missed: Sequence[Missed]) -> None:
     await tx.run_many(
         """
         INSERT INTO drift (id, connection, event_id, kind, vendor_id, is_new, changed_at, looked_at, read_at, found_at, found_wall)
-        VALUES (%(id)s, %(connection)s, %(event_id)s, %(kind)s, %(vendor_id)s, %(is_new)s, %(changed_at)s, %(looked_at)s, %(read_at)s,
-            %(found_at)s, %(wall)s)
+        SELECT %(id)s, %(connection)s, %(event_id)s, %(kind)s, %(vendor_id)s, %(is_new)s, %(changed_at)s, %(looked_at)s, %(read_at)s,
+            %(found_at)s, %(wall)s
+         -- An account is read with each of its invoices: it is missed once, until what was found has entered.
+         WHERE NOT EXISTS (
+            SELECT FROM drift d JOIN inbox e ON e.id = d.event_id
+             WHERE d.connection = %(connection)s AND d.kind = %(kind)s AND d.vendor_id = %(vendor_id)s AND e.status = 'accepted'
+        )
         """,
         [{"id": new_id("drift"), **found.model_dump(), **one.model_dump()} for one in missed],
     )

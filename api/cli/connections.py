@@ -5,6 +5,8 @@ from typing import Literal
 
 import click
 
+from api.cli.backfill import backfill
+from api.cli.drift import drift
 from api.cli.listing import ListsByItself
 from api.cli.output import json_option, print_json, print_rows
 from recoup.ports import CheckResult
@@ -32,7 +34,11 @@ class ConnectionLine(Record):
 
 @click.group(cls=ListsByItself)
 def command() -> None:
-    """The connections of recoup.toml. Neither command needs a database."""
+    """The connections of recoup.toml. Only their backfill and their drift need a database."""
+
+
+command.add_command(backfill)
+command.add_command(drift)
 
 
 @command.command("list")

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from api.jobs.absorb import absorb
 from api.jobs.outcome import ACTION_RESULT
+from api.jobs.unheard import as_news, unheard
 from graph.bootstrap import Services
 from memory import inbox, invoices
 from memory.inbox import ClaimedEvent, EventStatus, Outcome
@@ -58,6 +59,8 @@ async def _process(services: Services, event: ClaimedEvent) -> None:
             await inbox.finish(tx, event, ignored, wall_now())
         return
     complete = await _complete(services, connection, reading)
+    if reading.kind is EventKind.RECONCILIATION:
+        complete = as_news(complete, await unheard(services, connection, complete, now))
     _, policy = await services.policies.current()
     async with services.db.write() as tx:
         absorbed = await absorb(tx, connection, policy, complete, now, event_id=event.id)

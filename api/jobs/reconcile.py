@@ -33,6 +33,8 @@ MOST_PAGES, MOST_OBJECTS, MOST_SECONDS = 20, 200, 20.0
 PATIENCE_SECONDS = 30.0
 # An event that has waited for this long is behind others: they go first.
 PROMPT_SECONDS, GIVES_WAY_SECONDS = 1.0, 2.0
+# Enough to tell two states of one object apart, and too short to be taken for the number of a card.
+SAID_CHARACTERS = 12
 # When something was read is no news; all else that a reading tells is what it says.
 TIMES = {
     "occurred_at": True,
@@ -141,7 +143,7 @@ async def _look(services: Services, connection: Connection, held: Reconciliation
 async def _tell(tx: Write, held: Reconciliation, ref: ObjectRef, reading: Reading, missed: tuple[Missed, ...], now: datetime) -> None:
     """An event of ours, unless one that says the same is on its way or could not be processed."""
     about = ObjectRef(kind="invoice", vendor_id=reading.invoice.vendor_id) if reading.invoice else ref
-    said = digest(reading.model_dump(mode="json", exclude=TIMES))[:24]
+    said = digest(reading.model_dump(mode="json", exclude=TIMES))[:SAID_CHARACTERS]
     identity = await _identity(tx, held.id, f"reconciliation:{about.kind}:{about.vendor_id}:{said}")
     if identity is None:
         return

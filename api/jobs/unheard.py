@@ -1,14 +1,16 @@
 """What a reading would change in our rows: it is absorbed as ever, in a transaction that is always undone."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from api.jobs.absorb import absorb
 from api.jobs.rows import Saved, SavedInvoice, save_reading, subscription_invoices
 from graph.bootstrap import Services
-from memory import awaiting, invoices
+from memory import awaiting, contacts, credentials, invoices
 from memory.database import Write
 from memory.drift import DriftKind, Missed
 from recoup.events import EventKind, Reading
+from recoup.invoice import CredentialSnapshot
 from recoup.news import AttemptChange
 from recoup.policy import Policy
 from recoup.settings import Connection
@@ -32,17 +34,35 @@ async def unheard(services: Services, connection: Connection, reading: Reading, 
     _, policy = await services.policies.current()
     async with services.db.write() as tx:
         async with tx.connection.transaction(force_rollback=True):
-            found = await _news(tx, connection, policy, reading, now)
+            found = await _news(tx, connection, policy, as_news(reading, ()), now)
         # Whom it would have woken, and what it would have put on record, goes with it.
         tx.journal.clear()
         tx.woken.clear()
     return tuple(found)
 
 
+def as_news(reading: Reading, missed: Sequence[Missed]) -> Reading:
+    """What was read, as the event would have told it that never came.
+
+    An object that is read says what it is, changed or not: only a payment method that is news was changed, whatever it was read with.
+    A customer who is new altogether has changed none.
+    """
+    has_method = any(one.kind == "payment_method" for one in missed)
+    has_new_account = any(one.kind == "account" and one.is_new for one in missed)
+    if reading.kind is EventKind.METHOD_UPDATED and not has_method:
+        return _as(reading, EventKind.ACCOUNT_CHANGED)
+    if reading.kind is EventKind.INVOICE_CHANGED and has_method and not has_new_account:
+        return _as(reading, EventKind.METHOD_UPDATED)
+    return reading
+
+
 async def _news(tx: Write, connection: Connection, policy: Policy, reading: Reading, now: datetime) -> list[Missed]:
     remembered = await _remembered(tx, connection, reading)
+    methods = await _methods(tx, connection, reading)
+    known = reading.account is not None and await contacts.find_account(tx, connection.name, reading.account.vendor_id) is not None
     saved = await save_reading(tx, connection, reading, now)
-    found = [*_of_account(reading, saved), *(missed for invoice in saved.invoices for missed in _of_invoice(invoice))]
+    found = _of_methods(methods, await _methods(tx, connection, reading))
+    found += [*_of_account(reading, saved, is_new=not known), *(missed for invoice in saved.invoices for missed in _of_invoice(invoice))]
     if found:
         return found
     if reading.kind in KINDS:
@@ -55,14 +75,24 @@ async def _news(tx: Write, connection: Connection, policy: Policy, reading: Read
     return []
 
 
-def _of_account(reading: Reading, saved: Saved) -> list[Missed]:
-    missed: list[Missed] = []
-    if saved.methods_changed:
-        of = reading.account.vendor_id if reading.account else _subject(reading)
-        missed.append(Missed(kind="payment_method", vendor_id=of, is_new=False))
-    if saved.account_changed and reading.account is not None:
-        missed.append(Missed(kind="account", vendor_id=reading.account.vendor_id, is_new=False))
-    return missed
+async def _methods(tx: Write, connection: Connection, reading: Reading) -> dict[str, CredentialSnapshot]:
+    named = [credential.vendor_id for credential in reading.credentials]
+    return await credentials.snapshots(tx, connection.name, named)
+
+
+def _of_methods(before: Mapping[str, CredentialSnapshot], after: Mapping[str, CredentialSnapshot]) -> list[Missed]:
+    changed = [name for name, snapshot in after.items() if before.get(name) != snapshot]
+    return [Missed(kind="payment_method", vendor_id=name, is_new=name not in before) for name in changed]
+
+
+def _of_account(reading: Reading, saved: Saved, *, is_new: bool) -> list[Missed]:
+    if not saved.account_changed or reading.account is None:
+        return []
+    return [Missed(kind="account", vendor_id=reading.account.vendor_id, is_new=is_new)]
+
+
+def _as(reading: Reading, kind: EventKind) -> Reading:
+    return reading.model_copy(update={"kind": kind})
 
 
 def _of_invoice(saved: SavedInvoice) -> list[Missed]:

@@ -36,7 +36,7 @@ CREATE TABLE drift (
     found_at   timestamptz NOT NULL,
     found_wall timestamptz NOT NULL                        -- wall time
 );
-CREATE INDEX drift_connection ON drift (connection, kind);
+CREATE INDEX drift_of ON drift (connection, kind, vendor_id);
 CREATE INDEX drift_event ON drift (event_id);
 
 -- What else was told of an invoice: whether a webhook that seemed lost came after all.
