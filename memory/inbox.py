@@ -111,8 +111,8 @@ async def accept(
             ON CONFLICT (connection, vendor_event_id) DO UPDATE SET duplicates = inbox.duplicates + 1
             RETURNING id
         ), woken AS (
-            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args, priority)
-            SELECT 'intake', 'intake', 'intake:' || id, jsonb_build_object('row_id', id), %(priority)s FROM kept WHERE id = %(id)s
+            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, priority, args)
+            SELECT 'intake', 'intake', 'intake:' || id, %(priority)s, jsonb_build_object('row_id', id) FROM kept WHERE id = %(id)s
         )
         SELECT id FROM kept
         """,

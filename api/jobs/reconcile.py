@@ -182,7 +182,7 @@ async def _soon(services: Services, held: Reconciliation) -> None:
 
 async def _rest(services: Services, held: Reconciliation, now: datetime, *, looked_at: datetime | None, why: str | None) -> None:
     if why is not None and why != held.last_error:
-        log.warning("%s is not reconciled: %s", held.id, why)
+        log.info("%s is not reconciled: %s", held.id, why)
     async with services.db.write() as tx:
         await reconciliations.rest(tx, held, due_at=now + EVERY, looked_at=looked_at, why=why, wall=wall_now())
 
