@@ -55,15 +55,21 @@ async def add(tx: Write, found: Found, missed: Sequence[Missed]) -> None:
     await tx.run_many(
         """
         INSERT INTO drift (id, connection, event_id, kind, vendor_id, is_new, changed_at, looked_at, read_at, found_at, found_wall)
-        SELECT %(id)s, %(connection)s, %(event_id)s, %(kind)s, %(vendor_id)s, %(is_new)s, %(changed_at)s, %(looked_at)s, %(read_at)s,
-            %(found_at)s, %(wall)s
-         -- An account is read with each of its invoices: it is missed once, until what was found has entered.
-         WHERE NOT EXISTS (
-            SELECT FROM drift d JOIN inbox e ON e.id = d.event_id
-             WHERE d.connection = %(connection)s AND d.kind = %(kind)s AND d.vendor_id = %(vendor_id)s AND e.status = 'accepted'
-        )
+        VALUES (%(id)s, %(connection)s, %(event_id)s, %(kind)s, %(vendor_id)s, %(is_new)s, %(changed_at)s, %(looked_at)s, %(read_at)s,
+            %(found_at)s, %(wall)s)
         """,
         [{"id": new_id("drift"), **found.model_dump(), **one.model_dump()} for one in missed],
+    )
+
+
+async def on_its_way(session: Read, connection: str, missed: Missed) -> bool:
+    """Whether an event that has not been processed yet was made for it: an account, say, is read with each of its invoices."""
+    return await session.value(
+        """
+        SELECT EXISTS (SELECT FROM drift d JOIN inbox e ON e.id = d.event_id
+                        WHERE d.connection = %s AND d.kind = %s AND d.vendor_id = %s AND e.status = 'accepted')
+        """,
+        (connection, missed.kind, missed.vendor_id),
     )
 
 

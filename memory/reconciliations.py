@@ -93,7 +93,15 @@ async def waiting(session: Read, connection: str, limit: int) -> list[WaitingRef
 async def looked(tx: Write, held: Reconciliation, ref: WaitingRef, wall: datetime) -> None:
     """The object was looked at, in the transaction that tells of it. Raises Busy where the lease was lost."""
     await _hold(tx, held, wall)
-    await tx.run("DELETE FROM reconciliation_refs WHERE n = %s", (ref.n,))
+    await tx.run(
+        "DELETE FROM reconciliation_refs WHERE connection = %s AND kind = %s AND vendor_id = %s", (held.id, ref.kind, ref.vendor_id)
+    )
+
+
+async def put_back(tx: Write, held: Reconciliation, ref: WaitingRef, wall: datetime) -> None:
+    """The object could not be looked at: others go first. Raises Busy where the lease was lost."""
+    await _hold(tx, held, wall)
+    await tx.run("UPDATE reconciliation_refs SET n = DEFAULT WHERE n = %s", (ref.n,))
 
 
 async def rest(tx: Write, held: Reconciliation, *, due_at: datetime, looked_at: datetime | None, why: str | None, wall: datetime) -> None:

@@ -19,7 +19,7 @@ from memory.inbox import EventStatus
 from memory.reconciliations import Reconciliation, WaitingRef
 from recoup.clock import wall_now
 from recoup.digest import canonical_json, digest
-from recoup.errors import Busy, Malformed, NotFetchable, NotFound
+from recoup.errors import Busy, Malformed, Misconfigured, NotFetchable, NotFound, Retryable
 from recoup.events import RECONCILED, EventIdentity, ObjectRef, Reading
 from recoup.settings import Connection
 from tools.http_limits import in_backfill
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=15)
 # One run leaves room for other work after so many pages, objects or seconds, and is then woken anew.
 MOST_PAGES, MOST_OBJECTS, MOST_SECONDS = 20, 200, 20.0
+# After so many failures in a row it is asked whether the platform fails, or one object.
+MOST_FAILURES = 8
 # Shorter than the lease: what hangs is an outage.
 PATIENCE_SECONDS = 30.0
 # An event that has waited for this long is behind others: they go first.
@@ -126,18 +128,47 @@ async def _turn(services: Services, held: Reconciliation, cursor: str | None) ->
 
 async def _look(services: Services, connection: Connection, held: Reconciliation, waiting: WaitingRef, now: datetime) -> None:
     """Reads one object and tells what is news of it, once; what the platform does not have any more, or cannot show, is no news."""
-    reading: Reading | None = None
-    missed: tuple[Missed, ...] = ()
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             reading = await services.billing[held.id].fetch(waiting.ref)
         missed = await unheard(services, connection, reading, now)
     except (NotFound, NotFetchable) as exc:
         log.info("%s names %s %s as changed, which is passed over: %s", held.id, waiting.kind, waiting.vendor_id, describe(exc))
+        async with services.db.write() as tx:
+            await reconciliations.looked(tx, held, waiting, wall_now())
+        return
+    except (Retryable, Misconfigured, TimeoutError):
+        async with services.db.write() as tx:
+            await reconciliations.put_back(tx, held, waiting, wall_now())
+        if held.failures < MOST_FAILURES:
+            raise
+        await _leave(services, held, waiting)
+        return
+    except Exception as exc:  # noqa: BLE001 - one object that nobody can understand must not keep all others waiting
+        log.warning("%s %s of %s cannot be compared: %s", waiting.kind, waiting.vendor_id, held.id, describe(exc))
+        await _leave(services, held, waiting)
+        return
     async with services.db.write() as tx:
         await reconciliations.looked(tx, held, waiting, wall_now())
-        if reading is not None and missed:
-            await _tell(tx, held, waiting.ref, reading, missed, now)
+        # Whatever an event of ours is on its way for is read again with it.
+        told = [await drift.on_its_way(tx, held.id, one) for one in missed]
+        news = tuple(one for one, is_told in zip(missed, told, strict=True) if not is_told)
+        if news:
+            await _tell(tx, held, waiting.ref, reading, news, now)
+
+
+async def _leave(services: Services, held: Reconciliation, waiting: WaitingRef) -> None:
+    """Leaves an object that cannot be compared to its intake, where it is tried on its own and ends ``dead`` and listed if need be.
+
+    Raises what the platform raises where it is the platform that fails, and not this one object."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await services.billing[held.id].changed_since(held.cursor)
+    async with services.db.write() as tx:
+        await reconciliations.looked(tx, held, waiting, wall_now())
+        identity = await _identity(tx, held.id, f"reconciliation:{waiting.kind}:{waiting.vendor_id}:unread")
+        if identity is not None:
+            payload = canonical_json(waiting.ref.model_dump(mode="json"))
+            await inbox.accept(tx, held.id, identity, "application/json", payload, wall_now(), priority=queue.BACKGROUND)
 
 
 async def _tell(tx: Write, held: Reconciliation, ref: ObjectRef, reading: Reading, missed: tuple[Missed, ...], now: datetime) -> None:

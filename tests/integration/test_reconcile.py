@@ -13,11 +13,12 @@ from api.drift import Drift, drift_of
 from api.jobs import intake, reconcile
 from evals.invariants import check
 from graph.bootstrap import Services
-from memory import keys
+from memory import inbox, keys, reconciliations
 from memory.database import Database
 from memory.facts import DatabaseFacts
 from recoup.case import CaseStatus
 from recoup.clock import FixedClock, wall_now
+from recoup.errors import Busy
 from recoup.people import Role
 from recoup.settings import Connection
 from tests.contract.stripe_bench import billing as stripe_billing
@@ -316,3 +317,54 @@ async def test_every_event_ends_once_and_all_that_changed_is_on_record(shop: Sho
     wanted = ["events_end_once", "audit_covers_every_change", "no_card_or_personal_data"]
     report = await check(shop.services.db, {}, None, patience_seconds=0, only=wanted)
     assert report.violations == dict.fromkeys(wanted, 0)
+
+
+async def test_an_object_that_never_answers_holds_nobody_up_and_ends_dead(shop: Shop) -> None:
+    first, _ = shop.stripe.double.owed_invoice("insufficient_funds")
+    second, _ = shop.stripe.double.owed_invoice("insufficient_funds")
+    shop.lose()
+    await shop.pass_time(15 * MINUTES)
+    silent = shop.stripe.double.misbehaviours.add(Trouble.UNAVAILABLE, "GET", f"/v1/invoices/{first.id}", times=1_000)
+    for _ in range(reconcile.MOST_FAILURES):
+        await shop.reconcile()
+    await shop.take_in()
+    assert await shop.cases() == [(second.id, CaseStatus.OPEN)]
+    assert (await shop.drift()).last_error is not None
+    for _ in range(4):
+        await shop.reconcile()
+    assert (await shop.drift()).last_error is None
+    await shop.take_in()
+    dead = await rows(shop.services.db, "SELECT id FROM inbox WHERE status = 'dead'")
+    assert dead, "listed, and a person's to replay"
+    shop.stripe.double.misbehaviours.lift(silent)
+    async with shop.services.db.write() as tx:
+        for (event_id,) in dead:
+            await inbox.replay(tx, event_id, actor="ada", at=wall_now())
+    await shop.take_in()
+    assert sorted(await shop.cases()) == sorted([(first.id, CaseStatus.OPEN), (second.id, CaseStatus.OPEN)])
+
+
+async def test_what_becomes_true_again_is_told_again(shop: Shop) -> None:
+    invoice, _ = shop.stripe.double.owed_invoice("insufficient_funds")
+    await shop.hear()
+    customer = shop.stripe.double.world.get(Customer, invoice.customer)
+    for address in ("bo@customer.example", "cy@customer.example", "bo@customer.example"):
+        before, customer.email = customer.email, address
+        shop.stripe.double.world.tell("customer.updated", customer, {"email": before})
+        shop.lose()
+        await shop.catch_up()
+        assert await rows(shop.services.db, "SELECT email FROM contacts") == [(address,)]
+    assert [status for _, status in await shop.ours()] == ["processed"] * 3
+
+
+async def test_who_lost_the_lease_saves_nothing(shop: Shop) -> None:
+    await shop.pass_time(15 * MINUTES)
+    now = shop.stripe.double.clock.now()
+    async with shop.services.db.write() as tx:
+        stale = await reconciliations.claim(tx, shop.name, now, wall_now())
+    async with shop.services.db.write() as tx:
+        assert await reconciliations.claim(tx, shop.name, now, wall_now() + 2 * MINUTES)
+    assert stale is not None
+    with pytest.raises(Busy):
+        async with shop.services.db.write() as tx:
+            await reconciliations.keep_page(tx, stale, (), "1:1", wall_now(), has_more=False)
