@@ -99,7 +99,8 @@ async def _name_attempts(tx: Write, connection: str, vendor_id: str) -> None:
         """
         UPDATE attempts a SET credential_id = c.id, ledger_key = c.ledger_key
         FROM credentials c, invoices i
-        WHERE c.connection = %s AND c.vendor_id = %s AND i.account_id = c.account_id AND i.connection = c.connection
+        -- An account is of one connection: to name it here again leads a plan made while tables were small through all its invoices.
+        WHERE c.connection = %s AND c.vendor_id = %s AND i.account_id = c.account_id
           AND a.invoice_id = i.id AND a.snapshot ->> 'credential_vendor_id' = c.vendor_id
           AND (a.ledger_key IS NULL OR a.ledger_key = c.connection || ':' || c.vendor_id)
         """,
