@@ -99,7 +99,7 @@ def _treat_category(category: Category, credential: Decline, day: date) -> Treat
 
 def _weighed(reasons: Sequence[str], words: Sequence[Word], decline: Decline, rules: Rules, day: date, *, known: bool) -> Treatment:
     """One answer of all words: the first reason is what it means, the strictest statement what is permitted."""
-    rail, groups = rail_of(decline), [group_of(reason, rules, day) for reason in reasons]
+    rail, groups = rail_of(decline, rules), [group_of(reason, rules, day) for reason in reasons]
     group, categories = groups[0], frozenset(group.category for group in groups)
     extra = beside(group.category, rail, decline.country, rules, day)
     heard = [statement for word in words for statement in word.statements] or [statement_of(group, rules)]

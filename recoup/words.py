@@ -8,7 +8,7 @@ from typing import TypeVar
 from recoup.category import Category, Retry
 from recoup.invoice import Rail
 from recoup.record import Record
-from recoup.rule_data import ANY_CODE, Dated, IssuerCountry, Lifting, PermissionRule, Rules, TreatmentRule
+from recoup.rule_data import ANY_CODE, Dated, IssuerCountry, Lifting, PermissionRule, Rules, TreatmentRule, folded
 
 # The speaker that stands for "whatever network the card is of".
 CARD_NETWORK = "iso8583"
@@ -27,7 +27,7 @@ LIFTED_BY: dict[Retry, Lifting | None] = {
 class Decline:
     """One answer. ``code``: the processor's own; ``network`` as the rules name it; ``advice``: the network's or processor's, as passed on.
 
-    ``country``: of issue, ISO 3166 alpha-2. ``rail`` None: by the processor, else a card.
+    ``country``: of issue, ISO 3166 alpha-2. ``rail`` None: by the processor and its code, else a card.
     """
 
     processor: str
@@ -63,14 +63,19 @@ class Word:
     is_known: bool
 
 
-def rail_of(decline: Decline) -> Rail:
-    """The rail that the decline came by."""
-    return decline.rail or RAIL_OF.get(decline.processor, Rail.CARD)
+def rail_of(decline: Decline, rules: Rules) -> Rail:
+    """The rail that the decline came by: where nobody tells, that of whoever first has the code."""
+    if decline.rail:
+        return decline.rail
+    speakers = rules.speakers.codes.get(decline.processor, ()) if decline.code else ()
+    named = (RAIL_OF.get(speaker, Rail.CARD) for speaker in speakers if (speaker, folded(decline.code or "")) in rules.spellings)
+    return next(named, RAIL_OF.get(decline.processor, Rail.CARD))
 
 
 def words_of(decline: Decline, rules: Rules, day: date) -> tuple[list[Word], bool]:
     """Every word, the most specific first: advice, the network's code, the processor's own; and whether the main one of them is known."""
-    scheme = next((name for name, rail in RAIL_OF.items() if rail is rail_of(decline)), CARD_NETWORK)
+    of_decline = rail_of(decline, rules)
+    scheme = next((name for name, rail in RAIL_OF.items() if rail is of_decline), CARD_NETWORK)
     by_advice = [_advice(advice, decline, rules, day) for advice in decline.advice]
     by_network = _code(decline.network_code, [scheme], decline, rules, day)
     by_processor = _code(decline.code, rules.speakers.codes.get(decline.processor, ()), decline, rules, day)
@@ -118,7 +123,7 @@ def _advice(advice: str, decline: Decline, rules: Rules, day: date) -> Word:
     dialect = rules.speakers.advice.get(decline.processor)
     speakers = [dialect] if dialect else _networks(decline, rules)
     speakers += rules.speakers.codes.get(decline.processor, ())
-    spoken = [rule for speaker in speakers for rule in in_force(rules.by_advice.get((speaker, advice), ()), day)]
+    spoken = [rule for speaker in speakers for rule in in_force(rules.by_advice.get((speaker, rules.spelled(speaker, advice)), ()), day)]
     reasons = tuple(rule.reason for rule in spoken if rule.reason)
     return Word(reasons, tuple(statement_of(rule, rules) for rule in spoken), tuple(spoken), is_known=bool(spoken))
 
@@ -145,6 +150,7 @@ def _spoken(speakers: Sequence[str], code: str, rules: Rules, day: date) -> tupl
 
     Where a speaker rules on the code itself, that stands instead of the treatment of the code's reason.
     """
+    code = next((spelling for speaker in speakers if (spelling := rules.spelled(speaker, code)) != code), code)
     tables = [table for speaker in speakers for table in in_force(rules.tables.get((speaker, code), ()), day)][:1]
     reason = tables[0].reasons[code] if tables else None
     named = [rule for speaker in speakers for rule in in_force(rules.by_code.get((speaker, code), ()), day)]

@@ -7,9 +7,10 @@ from datetime import date
 from api.explained import Question, whole
 from recoup.category import Retry
 from recoup.decline import UNKNOWN_REASON, Treatment
-from recoup.words import CARD_NETWORK, RAIL_OF, Decline, Statement
-from recoup.rule_data import Cap, Codes, Dated, PermissionRule, Rules, load_rules
+from recoup.invoice import Rail
+from recoup.rule_data import Cap, Codes, Dated, PermissionRule, Rules, folded, load_rules
 from recoup.shown_code import shown_code
+from recoup.words import CARD_NETWORK, Decline, Statement, rail_of
 
 AGAIN = {
     Retry.NEVER: "no, not on this payment method; a new card or account number is another one",
@@ -105,7 +106,7 @@ def _notes(decline: Decline, treatment: Treatment, cited: list[Dated], rules: Ru
         yield f"No rule knows {' and '.join(unheard)} here: it changes nothing."
     speakers = rules.speakers.codes[decline.processor]
     of_network = treatment.retry is Retry.ALLOWED or decline.network_code or decline.advice or CARD_NETWORK in speakers
-    if decline.network is None and decline.processor not in RAIL_OF and of_network:
+    if decline.network is None and rail_of(decline, rules) is Rail.CARD and of_network:
         yield NO_NETWORK
     if any(citation.effective_from == NO_FIRST_DAY for citation in treatment.rules):
         yield f"{NO_FIRST_DAY} stands where a source gives no first day."
@@ -113,9 +114,9 @@ def _notes(decline: Decline, treatment: Treatment, cited: list[Dated], rules: Ru
 
 def _unheard(decline: Decline, cited: list[Dated]) -> Iterator[str]:
     """The words beside the code that no applied rule takes up."""
-    codes = {code for entry in cited if isinstance(entry, Codes) for code in entry.reasons}
-    codes |= {code for entry in cited if isinstance(entry, PermissionRule) for code in entry.codes}
-    advice = {one for entry in cited if isinstance(entry, PermissionRule) for one in entry.advice}
-    if decline.network_code and decline.network_code not in codes:
+    codes = {folded(code) for entry in cited if isinstance(entry, Codes) for code in entry.reasons}
+    codes |= {folded(code) for entry in cited if isinstance(entry, PermissionRule) for code in entry.codes}
+    advice = {folded(one) for entry in cited if isinstance(entry, PermissionRule) for one in entry.advice}
+    if decline.network_code and folded(decline.network_code) not in codes:
         yield f"the network code {shown_code(decline.network_code)}"
-    yield from (f"the advice {shown_code(one)}" for one in decline.advice if one not in advice)
+    yield from (f"the advice {shown_code(one)}" for one in decline.advice if folded(one) not in advice)
