@@ -95,6 +95,9 @@ def _after(
     """What one rule still forbids after an earlier answer on the credential; a kind of answer is as good as its newest."""
     if statement.retry is Retry.ALLOWED:
         return _waits(answer, statement, ledger, credential, at)
+    if not answer.is_told:
+        # It makes wait, as a decline without a reason would; it has not said anything that forbids more.
+        return None
     if statement.retry is Retry.RECONCILE:
         return _hit(statement, answer) if answer.own_case and invoice.read_at < answer.at else None
     return None if _lifted(statement, answer.at, ledger, credential) else _hit(statement, answer)
@@ -132,7 +135,8 @@ def _charged_since(declined_at: datetime, ledger: Ledger) -> bool:
 
 
 def _hit(statement: Statement, answer: Answer, not_before: datetime | None = None) -> RuleHit:
-    detail = f"{statement.meaning} (declined {answer.at:%Y-%m-%d %H:%M} UTC)"
+    said = "declined" if answer.is_told else "not answered yet, made"
+    detail = f"{statement.meaning} ({said} {answer.at:%Y-%m-%d %H:%M} UTC)"
     return RuleHit(rule=statement.rule, detail=detail, source=statement.source, not_before=not_before)
 
 

@@ -245,6 +245,15 @@ def test_a_bank_debit_is_presented_again_only_for_funds() -> None:
     assert rules(asked((ledger_entry(at=NOW - 2 * DAY, category=Category.GENERIC),), bank)) == {"ach-not-represented"}
 
 
+@pytest.mark.parametrize("rail", [Rail.CARD, Rail.ACH, Rail.SEPA])
+def test_what_nobody_has_answered_makes_wait_a_day_and_forbids_nothing_more(rail: Rail) -> None:
+    bank, under_way = credential_facts(rail=rail, brand=None), ledger_entry(at=NOW, state="processing", category=None, own_case=False)
+    [hit] = asked((under_way,), bank)
+    assert (hit.rule, hit.not_before) == ("generic-decline", NOW + DAY)
+    assert "not answered yet" in hit.detail
+    assert asked((under_way,), bank, NOW + DAY) == ()
+
+
 def test_a_debit_that_was_paid_begins_a_new_count() -> None:
     bank = credential_facts(rail=Rail.SEPA, brand=None)
     made = attempts(3, 5 * DAY)
