@@ -21,6 +21,7 @@ AGAIN = {
 }
 UNKNOWN = "No table has this code."
 WITH_CARE = "It is treated with care, as a decline for which the bank gives no reason."
+BEFORE_ALL = "No rule is as old as that day."
 OTHER_WORDS = "What was said beside it tells the meaning."
 FRAUD = "a person looks before anything else happens"
 NO_NETWORK = "The card's network was not told: what is shown is the strictest that any network says (--network tells it)."
@@ -35,7 +36,8 @@ def decline_text(asked: Question, treatment: Treatment) -> Iterator[str]:
     cited = _cited(treatment, rules)
     yield f"{_subject(asked.decline)}, by the rules of {asked.day} (UTC)"
     if not treatment.known:
-        yield f"{UNKNOWN} {WITH_CARE if treatment.reason == UNKNOWN_REASON else OTHER_WORDS}"
+        unknown = UNKNOWN if asked.day >= NO_FIRST_DAY else BEFORE_ALL
+        yield f"{unknown} {WITH_CARE if treatment.reason == UNKNOWN_REASON else OTHER_WORDS}"
     yield ""
     yield from _field("means", f"{treatment.reason}: {treatment.meaning}")
     yield from _field("category", treatment.category)
