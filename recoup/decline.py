@@ -37,12 +37,14 @@ class Most(Record):
 class Treatment(Record):
     """What a decline means and what may be done about it.
 
-    ``known`` is false where no table has the code; ``categories`` are those of every word, where they differ. ``statements`` are all that
-    the rules say (a wait that yields left out), ``statement`` the strictest of them, ``wait`` the one that makes wait longest (None: no
-    wait, or no retry at all). ``wording``: what the customer may be told; None: nothing.
+    ``known`` is false where no table has the code, ``all_known`` also where one has no other of the words. ``categories`` are those of
+    every word, where they differ. ``statements`` are all that the rules say (a wait that yields left out), ``statement`` the strictest of
+    them, ``wait`` the one that makes wait longest (None: no wait, or no retry at all). ``wording``: what the customer may be told; None:
+    nothing.
     """
 
     known: bool
+    all_known: bool
     reason: str
     meaning: str
     category: Category
@@ -112,6 +114,7 @@ def _weighed(reasons: Sequence[str], words: Sequence[Word], decline: Decline, ru
     cited |= {entry.id: entry for entry in (group, *extra, *((cap,) if cap else ()))}
     return Treatment(
         known=known,
+        all_known=known and not any(word.is_missing for word in words),
         reason=reasons[0],
         meaning=group.reasons[reasons[0]],
         category=group.category,

@@ -240,6 +240,11 @@ class Rules(Record):
         return _grouped(((rule.speaker or "", advice), rule) for rule in self.permission for advice in rule.advice)
 
     @cached_property
+    def advisers(self) -> frozenset[str]:
+        """Whose advice we have."""
+        return frozenset(speaker for speaker, _ in self.by_advice)
+
+    @cached_property
     def groups(self) -> dict[str, tuple[TreatmentRule, ...]]:
         """Reason → the treatments of its group, of all times."""
         return _grouped((reason, rule) for rule in self.treatment for reason in rule.reasons)

@@ -55,12 +55,15 @@ class Statement(Record):
 
 @dataclass(frozen=True)
 class Word:
-    """One code or advice: ``reasons`` it may mean, the likeliest first (none: it tells no meaning). ``is_known``: some rule has it."""
+    """One code or advice: ``reasons`` it may mean, the likeliest first (none: it tells no meaning). ``is_known``: some rule has it.
+
+    ``is_missing``: none has it, though whoever said it is one whose words we have."""
 
     reasons: tuple[str, ...]
     statements: tuple[Statement, ...]
     used: tuple[Dated, ...]
     is_known: bool
+    is_missing: bool
 
 
 def rail_of(decline: Decline, rules: Rules) -> Rail:
@@ -125,7 +128,8 @@ def _advice(advice: str, decline: Decline, rules: Rules, day: date) -> Word:
     speakers += rules.speakers.codes.get(decline.processor, ())
     spoken = [rule for speaker in speakers for rule in in_force(rules.by_advice.get((speaker, rules.spelled(speaker, advice)), ()), day)]
     reasons = tuple(rule.reason for rule in spoken if rule.reason)
-    return Word(reasons, tuple(statement_of(rule, rules) for rule in spoken), tuple(spoken), is_known=bool(spoken))
+    is_missing = not spoken and any(speaker in rules.advisers for speaker in speakers)
+    return Word(reasons, tuple(statement_of(rule, rules) for rule in spoken), tuple(spoken), bool(spoken), is_missing)
 
 
 def _code(code: str | None, names: Sequence[str], decline: Decline, rules: Rules, day: date) -> Word | None:
@@ -142,7 +146,7 @@ def _code(code: str | None, names: Sequence[str], decline: Decline, rules: Rules
             heard += [_spoken([CARD_NETWORK, network], code, rules, day) for network in rules.speakers.networks]
     reasons = tuple(reason for reason, _, _ in heard if reason)
     statements = tuple(statement for _, said, _ in heard for statement in said)
-    return Word(reasons, statements, tuple(entry for _, _, used in heard for entry in used), is_known=bool(reasons))
+    return Word(reasons, statements, tuple(entry for _, _, used in heard for entry in used), bool(reasons), is_missing=not reasons)
 
 
 def _spoken(speakers: Sequence[str], code: str, rules: Rules, day: date) -> tuple[str | None, list[Statement], list[Dated]]:

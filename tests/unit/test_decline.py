@@ -201,6 +201,15 @@ def test_a_code_means_nothing_without_its_processor() -> None:
     assert (found.category, found.known) == (Category.GENERIC, False)
 
 
+def test_a_word_that_nobody_has_is_noticed_beside_words_that_are_known() -> None:
+    assert told("insufficient_funds", network="mastercard", network_code="51", advice="25").all_known
+    for found in (
+        told("insufficient_funds", network="mastercard", advice="99"),
+        told("insufficient_funds", network="mastercard", network_code="Q7"),
+    ):
+        assert (found.known, found.all_known) == (True, False)
+
+
 def test_billing_platforms_pass_their_gateways_codes() -> None:
     for processor in ("chargebee", "zuora"):
         assert told("lost_card", processor=processor).retry is Retry.NEVER
