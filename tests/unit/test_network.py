@@ -103,6 +103,9 @@ def test_a_brazilian_mastercard_takes_seven_of_one_amount_in_a_month() -> None:
     card = credential_facts(brand="mastercard", country="BR")
     assert asked(attempts(6, DAY), card) == ()
     assert rules(asked(attempts(7, DAY), card)) == {"mastercard-brazil-month"}
+    early = datetime(2024, 6, 30, tzinfo=UTC)
+    told = tuple(entry.model_copy(update={"at": early - DAY * n}) for n, entry in enumerate(attempts(7, DAY), start=1))
+    assert rules(asked(told, card, early)) == {"mastercard-brazil-month"}
 
 
 def test_other_amounts_use_up_nothing_of_a_cap_per_amount() -> None:
