@@ -155,7 +155,7 @@ def caps_on(rail: Rail, network: str | None, country: str | None, rules: Rules, 
 
 
 def _may_bind(cap: Cap, categories: frozenset[Category], advice: tuple[str, ...]) -> bool:
-    return not cap.is_conditional or bool(categories & set(cap.after_categories)) or any(a in cap.after_advice for a in advice)
+    return not cap.is_conditional or bool(categories & cap.after_categories) or any(a in cap.after_advice for a in advice)
 
 
 def _rate(cap: Cap) -> float:

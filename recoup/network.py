@@ -104,10 +104,10 @@ def _after(
 
 
 def _waits(answer: Answer, statement: Statement, ledger: Ledger, credential: CredentialFacts, at: datetime) -> RuleHit | None:
-    if statement.wait_hours is None:
+    if statement.wait_hours is None or (at - answer.at).total_seconds() >= statement.wait_hours * 3600:
         return None
     ready = answer.at + timedelta(hours=statement.wait_hours)
-    if ready <= at or _charged_since(answer.at, ledger) or _is_another_number(answer.at, credential):
+    if _charged_since(answer.at, ledger) or _is_another_number(answer.at, credential):
         return None
     return _hit(statement, answer, ready)
 
@@ -176,8 +176,8 @@ def _run(cap: Cap, times: list[datetime], told: Told, broken_at: datetime | None
 
 
 def _begins(cap: Cap, answer: Answer, treatment: Treatment) -> bool:
-    by_category = answer.is_told and not treatment.categories.isdisjoint(cap.after_categories)
-    return by_category or not set(cap.after_advice).isdisjoint(answer.decline.advice)
+    by_category = answer.is_told and not cap.after_categories.isdisjoint(treatment.categories)
+    return by_category or not cap.after_advice.isdisjoint(answer.decline.advice)
 
 
 def _first_from(times: Sequence[datetime], at: datetime | None) -> datetime | None:

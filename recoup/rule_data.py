@@ -157,8 +157,8 @@ class Cap(Dated):
     initiated_by: Literal["anyone", "merchant"] = "anyone"
     customer_surely: Annotated[float, Field(gt=0, le=1)] = 0.8
     resets_on: tuple[Literal["success", "update"], ...] = ()
-    after_categories: tuple[Category, ...] = ()
-    after_advice: tuple[str, ...] = ()
+    after_categories: frozenset[Category] = frozenset()
+    after_advice: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
     def _runs_are_broken_by_something(self) -> "Cap":
