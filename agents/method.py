@@ -62,7 +62,7 @@ class Standing(Record):
         """Why it is not charged, in words and with the rule that says so; None where it may be."""
         if not self.is_chargeable:
             return "no usable payment method is on file"
-        return f"{WHY_NOT[self.retry]}: {self.bars[0].detail} (rule {self.bars[0].rule})" if self.bars else None
+        return f"{WHY_NOT[self.retry]}: {self.bars[0].says}" if self.bars else None
 
 
 def standing(facts: CaseFacts) -> Standing:

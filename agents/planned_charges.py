@@ -78,9 +78,9 @@ def backup(planner: Planner, method: Standing) -> Part:
     answers = [(other, permission(other, facts, facts.now)) for other in untried]
     candidate = next((other for other, answer in answers if isinstance(answer, Allowed)), None)
     if candidate is None:
-        rules = sorted({hit.rule for _, answer in answers if not isinstance(answer, Allowed) for hit in answer.rules})
+        rules = dict.fromkeys(_decisive(answer).says for _, answer in answers if not isinstance(answer, Allowed))
         wakes = tuple(answer.at for _, answer in answers if isinstance(answer, NotBefore))
-        return _no_backup(f"the rules forbid it ({', '.join(rules)})", wakes)
+        return _no_backup("; ".join(rules), wakes)
     action = planner.act(
         ActionName.USE_BACKUP_METHOD,
         ChargeArgs(credential_id=candidate.id, amount_minor=facts.invoice.remaining_minor, currency=facts.invoice.currency),
@@ -107,15 +107,16 @@ def _later(planner: Planner, credential: CredentialFacts, coming: datetime | Non
 
 
 def _forbidden(answer: NotBefore | Denied) -> Part:
+    why = _decisive(answer).says
     if isinstance(answer, Denied):
-        why = _in_words(next(hit for hit in answer.rules if hit.not_before is None))
         return Part(says=f"No retry: {why}.", refused={"retry the same method": why})
-    why = _in_words(next(hit for hit in answer.rules if hit.not_before == answer.at))
     return Part(says=f"The next retry waits until {answer.at:%Y-%m-%d %H:%M} UTC: {why}.", wakes=(answer.at,), refused={"retry now": why})
 
 
-def _in_words(hit: RuleHit) -> str:
-    return f"{hit.detail} (rule {hit.rule})"
+def _decisive(answer: NotBefore | Denied) -> RuleHit:
+    """The rule that forbids longest."""
+    until = answer.at if isinstance(answer, NotBefore) else None
+    return next(hit for hit in answer.rules if hit.not_before == until)
 
 
 def _untried(planner: Planner) -> list[CredentialFacts]:

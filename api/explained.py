@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, time
 from recoup.category import Category, Retry
 from recoup.clock import wall_now
 from recoup.decline import Citation, Most, Treatment
-from recoup.words import Decline
 from recoup.errors import Malformed
 from recoup.record import Record
 from recoup.rule_data import load_rules
+from recoup.words import Decline
 
 # No table has a longer code. What is longer is as unknown without its end, and nobody fills the memory with it.
 LONGEST_CODE = 100
@@ -87,8 +87,8 @@ def question(
         processor=processor.lower(),
         code=code[:LONGEST_CODE],
         network=speakers.network(network),
-        network_code=network_code and network_code[:LONGEST_CODE],
-        advice=tuple(one[:LONGEST_CODE] for one in advice),
+        network_code=network_code[:LONGEST_CODE] if network_code else None,
+        advice=tuple(one[:LONGEST_CODE] for one in advice if one),
         country=country.upper() if country else None,
     )
     return Question(decline, wall_now().date() if at is None else day_of(at))

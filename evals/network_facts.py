@@ -77,13 +77,13 @@ OTHERS = frozenset({"amex", "discover", "diners", "jcb", "unionpay"})
 NETWORKS = VISA | MASTERCARD | OTHERS
 SPELLINGS = {"master": "mastercard", "americanexpress": "amex", "dinersclub": "diners"}
 
-TWENTY_SINCE, MASTERCARD_SINCE = date(2025, 5, 19), date(2025, 1, 1)
+TWENTY_SINCE = date(2025, 5, 19)
 CAPS = (
     Cap("Visa", "card", VISA, 20, 30 * DAY, first_is_free=True, merchant_only=True, since=TWENTY_SINCE),
     Cap("Visa", "card", VISA, 15, 30 * DAY, first_is_free=True, merchant_only=True, until=TWENTY_SINCE),
-    Cap("Mastercard", "card", MASTERCARD, 10, DAY, per_amount=False, since=MASTERCARD_SINCE),
-    Cap("Mastercard", "card", MASTERCARD, 10, DAY, per_amount=False, calendar_day=True, since=MASTERCARD_SINCE),
-    Cap("Mastercard", "card", MASTERCARD, 35, 30 * DAY, since=MASTERCARD_SINCE),
+    Cap("Mastercard", "card", MASTERCARD, 10, DAY, per_amount=False),
+    Cap("Mastercard", "card", MASTERCARD, 10, DAY, per_amount=False, calendar_day=True),
+    Cap("Mastercard", "card", MASTERCARD, 35, 30 * DAY),
     Cap("Mastercard in Brazil", "card", MASTERCARD, 7, 31 * DAY, country="BR"),
     Cap("other networks", "card", OTHERS, 15, 30 * DAY, per_amount=False),
     Cap("ACH", "ach", None, 3, 180 * DAY),

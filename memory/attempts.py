@@ -141,7 +141,7 @@ async def _write(tx: Write, attempt_id: str, invoice_id: str, connection: str, m
             "stamps": Jsonb(STAMPS.dump_python(merged.stamps, mode="json")),
             "reason": means.reason if means else None,
             "category": means.category if means else None,
-            "code_known": means.known if means else False,
+            "code_known": means.all_known if means else False,
         },
     )
 

@@ -123,7 +123,10 @@ async def conclude(tx: Write, decision_id: str, case_id: str, state: DecisionSta
     )
     if not moved:
         raise Conflict(f"decision {decision_id} was superseded")
-    await _audit(tx, case_id, decision_id, state, at=at, data={"outcome": conclusion.outcome, "route": conclusion.route})
+    # Where a rule forbids a charge, none is proposed: then only the agents' reasons name it.
+    reasons = {proposal.agent: proposal.reason for proposal in conclusion.proposals}
+    data: dict[str, object] = {"outcome": conclusion.outcome, "route": conclusion.route, "reasons": reasons}
+    await _audit(tx, case_id, decision_id, state, at=at, data=data)
 
 
 async def supersede_live(tx: Write, case_id: str, at: datetime, why: str = "superseded", actor: str = "worker") -> str | None:

@@ -37,12 +37,14 @@ class Most(Record):
 class Treatment(Record):
     """What a decline means and what may be done about it.
 
-    ``known`` is false where no table has the code; ``categories`` are those of every word, where they differ. ``statements`` are all that
-    the rules say (a wait that yields left out), ``statement`` the strictest of them, ``wait`` the one that makes wait longest (None: no
-    wait, or no retry at all). ``wording``: what the customer may be told; None: nothing.
+    ``known`` is false where no table has the code, ``all_known`` also where one has no other of the words. ``categories`` are those of
+    every word, where they differ. ``statements`` are all that the rules say (a wait that yields left out), ``statement`` the strictest of
+    them, ``wait`` the one that makes wait longest (None: no wait, or no retry at all). ``wording``: what the customer may be told; None:
+    nothing.
     """
 
     known: bool
+    all_known: bool
     reason: str
     meaning: str
     category: Category
@@ -99,7 +101,7 @@ def _treat_category(category: Category, credential: Decline, day: date) -> Treat
 
 def _weighed(reasons: Sequence[str], words: Sequence[Word], decline: Decline, rules: Rules, day: date, *, known: bool) -> Treatment:
     """One answer of all words: the first reason is what it means, the strictest statement what is permitted."""
-    rail, groups = rail_of(decline), [group_of(reason, rules, day) for reason in reasons]
+    rail, groups = rail_of(decline, rules), [group_of(reason, rules, day) for reason in reasons]
     group, categories = groups[0], frozenset(group.category for group in groups)
     extra = beside(group.category, rail, decline.country, rules, day)
     heard = [statement for word in words for statement in word.statements] or [statement_of(group, rules)]
@@ -112,6 +114,7 @@ def _weighed(reasons: Sequence[str], words: Sequence[Word], decline: Decline, ru
     cited |= {entry.id: entry for entry in (group, *extra, *((cap,) if cap else ()))}
     return Treatment(
         known=known,
+        all_known=known and not any(word.is_missing for word in words),
         reason=reasons[0],
         meaning=group.reasons[reasons[0]],
         category=group.category,
@@ -152,7 +155,7 @@ def caps_on(rail: Rail, network: str | None, country: str | None, rules: Rules, 
 
 
 def _may_bind(cap: Cap, categories: frozenset[Category], advice: tuple[str, ...]) -> bool:
-    return not cap.is_conditional or bool(categories & set(cap.after_categories)) or any(a in cap.after_advice for a in advice)
+    return not cap.is_conditional or bool(categories & cap.after_categories) or any(a in cap.after_advice for a in advice)
 
 
 def _rate(cap: Cap) -> float:

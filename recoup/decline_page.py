@@ -202,7 +202,7 @@ def _caps(rules: Rules) -> Iterator[Sequence[str]]:
 
 def _key(cap: Cap) -> str:
     counted = f"{cap.counts} {'of one amount on the credential' if cap.key == 'credential_amount' else 'on the credential'}"
-    after = ", ".join((*cap.after_categories, *(f"advice {advice}" for advice in cap.after_advice)))
+    after = ", ".join((*sorted(cap.after_categories), *(f"advice {advice}" for advice in sorted(cap.after_advice))))
     return counted + (", not the customer's own" if cap.initiated_by == "merchant" else "") + (f", declined as {after}" if after else "")
 
 

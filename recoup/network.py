@@ -95,16 +95,19 @@ def _after(
     """What one rule still forbids after an earlier answer on the credential; a kind of answer is as good as its newest."""
     if statement.retry is Retry.ALLOWED:
         return _waits(answer, statement, ledger, credential, at)
+    if not answer.is_told:
+        # It makes wait, as a decline without a reason would; it has not said anything that forbids more.
+        return None
     if statement.retry is Retry.RECONCILE:
         return _hit(statement, answer) if answer.own_case and invoice.read_at < answer.at else None
     return None if _lifted(statement, answer.at, ledger, credential) else _hit(statement, answer)
 
 
 def _waits(answer: Answer, statement: Statement, ledger: Ledger, credential: CredentialFacts, at: datetime) -> RuleHit | None:
-    if statement.wait_hours is None:
+    if statement.wait_hours is None or (at - answer.at).total_seconds() >= statement.wait_hours * 3600:
         return None
     ready = answer.at + timedelta(hours=statement.wait_hours)
-    if ready <= at or _charged_since(answer.at, ledger) or _is_another_number(answer.at, credential):
+    if _charged_since(answer.at, ledger) or _is_another_number(answer.at, credential):
         return None
     return _hit(statement, answer, ready)
 
@@ -132,7 +135,8 @@ def _charged_since(declined_at: datetime, ledger: Ledger) -> bool:
 
 
 def _hit(statement: Statement, answer: Answer, not_before: datetime | None = None) -> RuleHit:
-    detail = f"{statement.meaning} (declined {answer.at:%Y-%m-%d %H:%M} UTC)"
+    said = "declined" if answer.is_told else "not answered yet, made"
+    detail = f"{statement.meaning} ({said} {answer.at:%Y-%m-%d %H:%M} UTC)"
     return RuleHit(rule=statement.rule, detail=detail, source=statement.source, not_before=not_before)
 
 
@@ -172,8 +176,8 @@ def _run(cap: Cap, times: list[datetime], told: Told, broken_at: datetime | None
 
 
 def _begins(cap: Cap, answer: Answer, treatment: Treatment) -> bool:
-    by_category = answer.is_told and not treatment.categories.isdisjoint(cap.after_categories)
-    return by_category or not set(cap.after_advice).isdisjoint(answer.decline.advice)
+    by_category = answer.is_told and not cap.after_categories.isdisjoint(treatment.categories)
+    return by_category or not cap.after_advice.isdisjoint(answer.decline.advice)
 
 
 def _first_from(times: Sequence[datetime], at: datetime | None) -> datetime | None:

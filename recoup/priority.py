@@ -7,7 +7,7 @@ from recoup.money import exponent
 from recoup.policy import Escalations
 
 # How likely money is to come, by what the newest decline asks for. Only the order matters: insufficient funds and technical failures
-# recover best (DOMAIN 7), a dead or blocked method needs the customer first.
+# recover best, a dead or blocked method needs the customer first.
 RECOVERABILITY = {
     Category.TECHNICAL: 0.8,
     Category.FUNDS: 0.7,

@@ -68,6 +68,11 @@ class RuleHit(Record):
     overridable: bool = False
     not_before: datetime | None = None
 
+    @property
+    def says(self) -> str:
+        """In one clause that names the rule and who made it."""
+        return f"{self.detail} (rule {self.rule}; {self.source})"
+
 
 class Verdict(Record):
     """The gate's answer for one proposed action, with every rule that spoke. ``postponed_until``: it may be done, or asked, but nothing

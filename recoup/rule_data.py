@@ -157,8 +157,8 @@ class Cap(Dated):
     initiated_by: Literal["anyone", "merchant"] = "anyone"
     customer_surely: Annotated[float, Field(gt=0, le=1)] = 0.8
     resets_on: tuple[Literal["success", "update"], ...] = ()
-    after_categories: tuple[Category, ...] = ()
-    after_advice: tuple[str, ...] = ()
+    after_categories: frozenset[Category] = frozenset()
+    after_advice: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
     def _runs_are_broken_by_something(self) -> "Cap":
@@ -240,14 +240,33 @@ class Rules(Record):
         return _grouped(((rule.speaker or "", advice), rule) for rule in self.permission for advice in rule.advice)
 
     @cached_property
+    def advisers(self) -> frozenset[str]:
+        """Whose advice we have."""
+        return frozenset(speaker for speaker, _ in self.by_advice)
+
+    @cached_property
     def groups(self) -> dict[str, tuple[TreatmentRule, ...]]:
         """Reason → the treatments of its group, of all times."""
         return _grouped((reason, rule) for rule in self.treatment for reason in rule.reasons)
+
+    @cached_property
+    def spellings(self) -> dict[tuple[str, str], str]:
+        """(speaker, code or advice as ``folded`` has it) → as the speaker's own entries write it."""
+        return {(speaker, folded(word)): word for speaker, word in (*self.tables, *self.by_code, *self.by_advice)}
+
+    def spelled(self, speaker: str, word: str) -> str:
+        """The code or advice as the speaker's entries write it; as it is where none has it."""
+        return self.spellings.get((speaker, folded(word)), word)
 
     def title(self, source: str) -> str:
         """The source as people read it, with its address where it has one."""
         told = self.sources[source]
         return f"{told.title} ({told.url})" if told.url else told.title
+
+
+def folded(word: str) -> str:
+    """What is the same in every way to write a code: no speaker tells two codes apart by capitals, or by blanks around them."""
+    return word.strip().casefold()
 
 
 def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:

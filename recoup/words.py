@@ -8,7 +8,7 @@ from typing import TypeVar
 from recoup.category import Category, Retry
 from recoup.invoice import Rail
 from recoup.record import Record
-from recoup.rule_data import ANY_CODE, Dated, IssuerCountry, Lifting, PermissionRule, Rules, TreatmentRule
+from recoup.rule_data import ANY_CODE, Dated, IssuerCountry, Lifting, PermissionRule, Rules, TreatmentRule, folded
 
 # The speaker that stands for "whatever network the card is of".
 CARD_NETWORK = "iso8583"
@@ -27,7 +27,7 @@ LIFTED_BY: dict[Retry, Lifting | None] = {
 class Decline:
     """One answer. ``code``: the processor's own; ``network`` as the rules name it; ``advice``: the network's or processor's, as passed on.
 
-    ``country``: of issue, ISO 3166 alpha-2. ``rail`` None: by the processor, else a card.
+    ``country``: of issue, ISO 3166 alpha-2. ``rail`` None: by the processor and its code, else a card.
     """
 
     processor: str
@@ -55,22 +55,30 @@ class Statement(Record):
 
 @dataclass(frozen=True)
 class Word:
-    """One code or advice: ``reasons`` it may mean, the likeliest first (none: it tells no meaning). ``is_known``: some rule has it."""
+    """One code or advice: ``reasons`` it may mean, the likeliest first (none: it tells no meaning). ``is_known``: some rule has it.
+
+    ``is_missing``: none has it, though whoever said it is one whose words we have."""
 
     reasons: tuple[str, ...]
     statements: tuple[Statement, ...]
     used: tuple[Dated, ...]
     is_known: bool
+    is_missing: bool
 
 
-def rail_of(decline: Decline) -> Rail:
-    """The rail that the decline came by."""
-    return decline.rail or RAIL_OF.get(decline.processor, Rail.CARD)
+def rail_of(decline: Decline, rules: Rules) -> Rail:
+    """The rail that the decline came by: where nobody tells, that of whoever first has the code."""
+    if decline.rail:
+        return decline.rail
+    speakers = rules.speakers.codes.get(decline.processor, ()) if decline.code else ()
+    named = (RAIL_OF.get(speaker, Rail.CARD) for speaker in speakers if (speaker, folded(decline.code or "")) in rules.spellings)
+    return next(named, RAIL_OF.get(decline.processor, Rail.CARD))
 
 
 def words_of(decline: Decline, rules: Rules, day: date) -> tuple[list[Word], bool]:
     """Every word, the most specific first: advice, the network's code, the processor's own; and whether the main one of them is known."""
-    scheme = next((name for name, rail in RAIL_OF.items() if rail is rail_of(decline)), CARD_NETWORK)
+    of_decline = rail_of(decline, rules)
+    scheme = next((name for name, rail in RAIL_OF.items() if rail is of_decline), CARD_NETWORK)
     by_advice = [_advice(advice, decline, rules, day) for advice in decline.advice]
     by_network = _code(decline.network_code, [scheme], decline, rules, day)
     by_processor = _code(decline.code, rules.speakers.codes.get(decline.processor, ()), decline, rules, day)
@@ -118,9 +126,10 @@ def _advice(advice: str, decline: Decline, rules: Rules, day: date) -> Word:
     dialect = rules.speakers.advice.get(decline.processor)
     speakers = [dialect] if dialect else _networks(decline, rules)
     speakers += rules.speakers.codes.get(decline.processor, ())
-    spoken = [rule for speaker in speakers for rule in in_force(rules.by_advice.get((speaker, advice), ()), day)]
+    spoken = [rule for speaker in speakers for rule in in_force(rules.by_advice.get((speaker, rules.spelled(speaker, advice)), ()), day)]
     reasons = tuple(rule.reason for rule in spoken if rule.reason)
-    return Word(reasons, tuple(statement_of(rule, rules) for rule in spoken), tuple(spoken), is_known=bool(spoken))
+    is_missing = not spoken and any(speaker in rules.advisers for speaker in speakers)
+    return Word(reasons, tuple(statement_of(rule, rules) for rule in spoken), tuple(spoken), bool(spoken), is_missing)
 
 
 def _code(code: str | None, names: Sequence[str], decline: Decline, rules: Rules, day: date) -> Word | None:
@@ -137,7 +146,7 @@ def _code(code: str | None, names: Sequence[str], decline: Decline, rules: Rules
             heard += [_spoken([CARD_NETWORK, network], code, rules, day) for network in rules.speakers.networks]
     reasons = tuple(reason for reason, _, _ in heard if reason)
     statements = tuple(statement for _, said, _ in heard for statement in said)
-    return Word(reasons, statements, tuple(entry for _, _, used in heard for entry in used), is_known=bool(reasons))
+    return Word(reasons, statements, tuple(entry for _, _, used in heard for entry in used), bool(reasons), is_missing=not reasons)
 
 
 def _spoken(speakers: Sequence[str], code: str, rules: Rules, day: date) -> tuple[str | None, list[Statement], list[Dated]]:
@@ -145,6 +154,7 @@ def _spoken(speakers: Sequence[str], code: str, rules: Rules, day: date) -> tupl
 
     Where a speaker rules on the code itself, that stands instead of the treatment of the code's reason.
     """
+    code = next((spelling for speaker in speakers if (spelling := rules.spelled(speaker, code)) != code), code)
     tables = [table for speaker in speakers for table in in_force(rules.tables.get((speaker, code), ()), day)][:1]
     reason = tables[0].reasons[code] if tables else None
     named = [rule for speaker in speakers for rule in in_force(rules.by_code.get((speaker, code), ()), day)]

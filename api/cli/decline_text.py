@@ -7,9 +7,10 @@ from datetime import date
 from api.explained import Question, whole
 from recoup.category import Retry
 from recoup.decline import UNKNOWN_REASON, Treatment
-from recoup.words import CARD_NETWORK, RAIL_OF, Decline, Statement
-from recoup.rule_data import Cap, Codes, Dated, PermissionRule, Rules, load_rules
+from recoup.invoice import Rail
+from recoup.rule_data import Cap, Codes, Dated, PermissionRule, Rules, folded, load_rules
 from recoup.shown_code import shown_code
+from recoup.words import CARD_NETWORK, Decline, Statement, rail_of
 
 AGAIN = {
     Retry.NEVER: "no, not on this payment method; a new card or account number is another one",
@@ -20,6 +21,7 @@ AGAIN = {
 }
 UNKNOWN = "No table has this code."
 WITH_CARE = "It is treated with care, as a decline for which the bank gives no reason."
+BEFORE_ALL = "No rule is as old as that day."
 OTHER_WORDS = "What was said beside it tells the meaning."
 FRAUD = "a person looks before anything else happens"
 NO_NETWORK = "The card's network was not told: what is shown is the strictest that any network says (--network tells it)."
@@ -34,7 +36,8 @@ def decline_text(asked: Question, treatment: Treatment) -> Iterator[str]:
     cited = _cited(treatment, rules)
     yield f"{_subject(asked.decline)}, by the rules of {asked.day} (UTC)"
     if not treatment.known:
-        yield f"{UNKNOWN} {WITH_CARE if treatment.reason == UNKNOWN_REASON else OTHER_WORDS}"
+        unknown = UNKNOWN if asked.day >= NO_FIRST_DAY else BEFORE_ALL
+        yield f"{unknown} {WITH_CARE if treatment.reason == UNKNOWN_REASON else OTHER_WORDS}"
     yield ""
     yield from _field("means", f"{treatment.reason}: {treatment.meaning}")
     yield from _field("category", treatment.category)
@@ -105,7 +108,7 @@ def _notes(decline: Decline, treatment: Treatment, cited: list[Dated], rules: Ru
         yield f"No rule knows {' and '.join(unheard)} here: it changes nothing."
     speakers = rules.speakers.codes[decline.processor]
     of_network = treatment.retry is Retry.ALLOWED or decline.network_code or decline.advice or CARD_NETWORK in speakers
-    if decline.network is None and decline.processor not in RAIL_OF and of_network:
+    if decline.network is None and rail_of(decline, rules) is Rail.CARD and of_network:
         yield NO_NETWORK
     if any(citation.effective_from == NO_FIRST_DAY for citation in treatment.rules):
         yield f"{NO_FIRST_DAY} stands where a source gives no first day."
@@ -113,9 +116,9 @@ def _notes(decline: Decline, treatment: Treatment, cited: list[Dated], rules: Ru
 
 def _unheard(decline: Decline, cited: list[Dated]) -> Iterator[str]:
     """The words beside the code that no applied rule takes up."""
-    codes = {code for entry in cited if isinstance(entry, Codes) for code in entry.reasons}
-    codes |= {code for entry in cited if isinstance(entry, PermissionRule) for code in entry.codes}
-    advice = {one for entry in cited if isinstance(entry, PermissionRule) for one in entry.advice}
-    if decline.network_code and decline.network_code not in codes:
+    codes = {folded(code) for entry in cited if isinstance(entry, Codes) for code in entry.reasons}
+    codes |= {folded(code) for entry in cited if isinstance(entry, PermissionRule) for code in entry.codes}
+    advice = {folded(one) for entry in cited if isinstance(entry, PermissionRule) for one in entry.advice}
+    if decline.network_code and folded(decline.network_code) not in codes:
         yield f"the network code {shown_code(decline.network_code)}"
-    yield from (f"the advice {shown_code(one)}" for one in decline.advice if one not in advice)
+    yield from (f"the advice {shown_code(one)}" for one in decline.advice if folded(one) not in advice)

@@ -167,11 +167,17 @@ def _rows(judged: Judged, approval_id: str | None) -> list[NewAction]:
             verdict=verdict,
             state=STATE_OF[verdict.answer],
             position=position,
-            state_reason=None if verdict.answer is Answer.RUN else verdict.reason,
+            state_reason=_state_reason(verdict),
             approval_id=approval_id if verdict.answer is Answer.ASK else None,
         )
         for position, (proposed, verdict) in enumerate(judged)
     ]
+
+
+def _state_reason(verdict: Verdict) -> str | None:
+    if verdict.answer is Answer.RUN:
+        return None
+    return "; ".join(hit.says for hit in verdict.rules) if verdict.answer is Answer.DENY else verdict.reason
 
 
 def _approved(state: RecoveryState, settled: Sequence[Settled]) -> list[Proposed]:

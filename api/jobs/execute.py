@@ -191,7 +191,7 @@ async def _start(services: Services, errand: Errand, reading: Reading | None, re
             await outcome.wait(tx, action, "the kill switch is on", now, pause_seconds=KILL_SWITCH_PAUSE_SECONDS)
             return None
         if refusals:
-            await outcome.void(tx, action, case, f"{refusals[0].rule}: {refusals[0].detail}", now)
+            await outcome.void(tx, action, case, "; ".join(hit.says for hit in refusals), now)
             return None
         late = postponement(action.action, facts, policy)
         if late is not None and late.not_before is not None:

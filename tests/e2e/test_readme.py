@@ -53,7 +53,7 @@ def test_the_first_use_in_the_readme_works_as_it_is_printed(tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for seen in (
         '"status":"accepted"',
-        "1. send_message {",
+        "1. request_method_update {",
         "asks because: approve mode asks before this contact",
         '"decided_by":"ada"',
         "To: ada@customer.example",

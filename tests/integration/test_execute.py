@@ -283,7 +283,7 @@ async def test_where_nothing_can_be_read_charges_are_denied_and_messages_rest_on
     denied = await action_of(db, charge)
     assert (denied.state, billing.calls, billing.reads) == (ActionState.VOID, [], 0)
     assert denied.state_reason is not None
-    assert denied.state_reason.startswith("capability-missing")
+    assert "(rule capability-missing; Recoup: what it promises)" in denied.state_reason
     message = await commit(services, facts, a_message(facts))
     await execute.run(services, message)
     assert [sent.action_id for sent in messenger.accepted] == [message]

@@ -20,15 +20,26 @@ SECOND = timedelta(seconds=1)
 RULES = load_rules()
 
 
-def told(code: str | None = None, *, processor: str = "stripe", at: datetime = TODAY, advice: str | None = None, **words: str) -> Treatment:
-    return treat(Decline(processor=processor, code=code, advice=(advice,) if advice else (), **words), at)
+def told(
+    code: str | None = None,
+    *,
+    processor: str = "stripe",
+    at: datetime = TODAY,
+    network: str | None = None,
+    network_code: str | None = None,
+    advice: str | None = None,
+    country: str | None = None,
+) -> Treatment:
+    words = (advice,) if advice else ()
+    return treat(Decline(processor=processor, code=code, network=network, network_code=network_code, advice=words, country=country), at)
 
 
 def hours(treatment: Treatment) -> float | None:
     return treatment.wait.wait_hours if treatment.wait else None
 
 
-MEANING = [
+Words = dict[str, str]
+MEANING: list[tuple[str, str, Words, str, str, str, int | None]] = [
     # why, code, other words, reason, category, retry, hours to wait
     ("the processor's own word", "insufficient_funds", {}, "insufficient_funds", "funds", "allowed", 24),
     (
@@ -115,9 +126,15 @@ MEANING = [
 
 @pytest.mark.parametrize(("why", "code", "words", "reason", "category", "retry", "wait"), MEANING, ids=[row[0] for row in MEANING])
 def test_the_most_specific_word_means_and_the_strictest_permits(
-    why: str, code: str, words: dict[str, str], reason: str, category: str, retry: str, wait: float | None
+    why: str, code: str, words: Words, reason: str, category: str, retry: str, wait: float | None
 ) -> None:
-    found = told(code, **words)
+    found = told(
+        code,
+        network=words.get("network"),
+        network_code=words.get("network_code"),
+        advice=words.get("advice"),
+        country=words.get("country"),
+    )
     assert (found.reason, found.category, found.retry, hours(found)) == (reason, category, retry, wait)
 
 
@@ -166,9 +183,8 @@ def test_mastercards_waits(advice: str, wait: int) -> None:
 
 
 def test_the_same_advice_differs_by_processor() -> None:
-    words = {"network": "mastercard", "code": "05", "advice": "03"}
-    assert told(processor="iso8583", **words).retry is Retry.NEVER
-    assert told(processor="rapyd", **words).retry is Retry.AFTER_UPDATE
+    assert told("05", processor="iso8583", network="mastercard", advice="03").retry is Retry.NEVER
+    assert told("05", processor="rapyd", network="mastercard", advice="03").retry is Retry.AFTER_UPDATE
     assert told(processor="rapyd", network="mastercard", code="05", advice="01").retry is Retry.NEVER
 
 
@@ -199,6 +215,15 @@ def test_a_virtual_card_is_tried_once_more() -> None:
 def test_a_code_means_nothing_without_its_processor() -> None:
     found = told("lost_card", processor="somebody")
     assert (found.category, found.known) == (Category.GENERIC, False)
+
+
+def test_a_word_that_nobody_has_is_noticed_beside_words_that_are_known() -> None:
+    assert told("insufficient_funds", network="mastercard", network_code="51", advice="25").all_known
+    for found in (
+        told("insufficient_funds", network="mastercard", advice="99"),
+        told("insufficient_funds", network="mastercard", network_code="Q7"),
+    ):
+        assert (found.known, found.all_known) == (True, False)
 
 
 def test_billing_platforms_pass_their_gateways_codes() -> None:

@@ -140,3 +140,33 @@ def test_it_needs_no_database_no_settings_and_nothing_heavy(tmp_path: Path) -> N
     ran = subprocess.run([sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "[]"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("r01", ("ach", "R01")), (" AM04 ", ("sepa", "AM04")), ("Lost_Card", ("stripe", "lost_card"))]
+)
+def test_capitals_and_blanks_make_no_other_code(written: str, meant: tuple[str, str]) -> None:
+    processor, code = meant
+    assert asked(processor, written) == asked(processor, code)
+
+
+def test_a_code_in_small_letters_that_forbids_every_retry_still_does() -> None:
+    assert asked("stripe", "do_not_honor", "--network", "visa", "--network-code", "r0")["retry"] == "never"
+    assert asked("stripe", "insufficient_funds", "--advice", "DO_NOT_TRY_AGAIN")["retry"] == "never"
+    assert "changes nothing" not in text("stripe", "do_not_honor", "--network", "visa", "--network-code", "r0")
+
+
+def test_a_bank_debit_is_one_whoever_passes_its_code_on() -> None:
+    for processor in ("chargebee", "zuora"):
+        assert asked(processor, "R01") == asked("ach", "R01")
+        assert asked(processor, "AM04") == asked("sepa", "AM04")
+    assert "network was not told" not in text("zuora", "R01")
+
+
+def test_words_that_were_given_empty_were_not_given() -> None:
+    assert text("stripe", "do_not_honor", "--advice", "", "--network-code", "") == text("stripe", "do_not_honor")
+
+
+def test_no_speaker_tells_two_codes_apart_by_capitals() -> None:
+    rules = load_rules()
+    assert len(rules.spellings) == len({*rules.tables, *rules.by_code, *rules.by_advice})

@@ -103,6 +103,9 @@ def test_a_brazilian_mastercard_takes_seven_of_one_amount_in_a_month() -> None:
     card = credential_facts(brand="mastercard", country="BR")
     assert asked(attempts(6, DAY), card) == ()
     assert rules(asked(attempts(7, DAY), card)) == {"mastercard-brazil-month"}
+    early = datetime(2024, 6, 30, tzinfo=UTC)
+    told = tuple(entry.model_copy(update={"at": early - DAY * n}) for n, entry in enumerate(attempts(7, DAY), start=1))
+    assert rules(asked(told, card, early)) == {"mastercard-brazil-month"}
 
 
 def test_other_amounts_use_up_nothing_of_a_cap_per_amount() -> None:
@@ -243,6 +246,15 @@ def test_a_bank_debit_is_presented_again_only_for_funds() -> None:
     bank = credential_facts(rail=Rail.ACH, brand=None)
     assert asked((ledger_entry(at=NOW - 2 * DAY, category=Category.FUNDS),), bank) == ()
     assert rules(asked((ledger_entry(at=NOW - 2 * DAY, category=Category.GENERIC),), bank)) == {"ach-not-represented"}
+
+
+@pytest.mark.parametrize("rail", [Rail.CARD, Rail.ACH, Rail.SEPA])
+def test_what_nobody_has_answered_makes_wait_a_day_and_forbids_nothing_more(rail: Rail) -> None:
+    bank, under_way = credential_facts(rail=rail, brand=None), ledger_entry(at=NOW, state="processing", category=None, own_case=False)
+    [hit] = asked((under_way,), bank)
+    assert (hit.rule, hit.not_before) == ("generic-decline", NOW + DAY)
+    assert "not answered yet" in hit.detail
+    assert asked((under_way,), bank, NOW + DAY) == ()
 
 
 def test_a_debit_that_was_paid_begins_a_new_count() -> None:

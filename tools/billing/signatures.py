@@ -1,4 +1,4 @@
-"""Whether a webhook really comes from its platform: the signature schemes of DOMAIN.md §6, each a pure function of the wall time."""
+"""Whether a webhook really comes from its platform: each platform's signature scheme, a pure function of the wall time."""
 
 import base64
 import binascii

@@ -38,9 +38,9 @@ class Move(Record):
 # The platform's own ladder, which a share of the subscriptions has switched on.
 PLATFORM_RETRY_DAYS, PLATFORM_RETRIES = (2.0, 5.0), 0.3
 SETTLEMENT_DAYS, RETURN_AFTER_DAYS = 4, 3
-UPDATER_FIXES, UPDATER_DAYS = 0.3, (1, 6)  # without a message; the rest of DOMAIN's 70 % come through the customer's own update
+UPDATER_FIXES, UPDATER_DAYS = 0.3, (1, 6)  # without a message; the rest of what updates mend comes by the customer's own hand
 UPDATES_BY_THEMSELVES, CANCELS_BY_THEMSELVES = 0.04, 0.03
-# Reaction to the n-th message (DOMAIN.md, section 7: mails of day 0, 3, 7, 15, 20, 30).
+# Reaction to the n-th message (mails of day 0, 3, 7, 15, 20, 30).
 REACTS_TO_MESSAGE = (0.08, 0.07, 0.07, 0.04, 0.03, 0.03)
 NEEDS_THE_CUSTOMER = frozenset({Cause.EXPIRED, Cause.DEAD, Cause.STOLEN, Cause.CUSTOMER_PRESENT})
 NEEDED_REACTS_TIMES = 1.6

@@ -49,7 +49,7 @@ class Card(Record):
     pay_day: int
 
 
-# Shares of DOMAIN.md, section 7: what the issuer says, then how often which truth hides behind it.
+# What the issuer says, then how often which truth hides behind it.
 FIRST_DECLINES: tuple[tuple[tuple[Cause, Code], float], ...] = (
     ((Cause.FUNDS, Code(decline="insufficient_funds", network="51")), 0.40),
     ((Cause.FUNDS, Code(decline="do_not_honor", network="05")), 0.15),
