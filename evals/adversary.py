@@ -12,7 +12,7 @@ from itertools import count
 
 from evals.network_checker import Breach, Card, Try, breaches
 from recoup.category import Category
-from recoup.decline import decline_of, treat, treat_category
+from recoup.decline import decline_of, treat
 from recoup.facts import CredentialFacts, InvoiceFacts, LedgerEntry
 from recoup.invoice import BillingReason, CollectionMethod, CredentialSlot, DeclineCodes, Initiator, InvoiceStatus, Rail
 from recoup.ledger import Ledger
@@ -262,7 +262,7 @@ class _Siege:
         facts = self._facts()
         if codes:
             return treat(decline_of(codes, facts.brand, facts.country, facts.rail), self.now).category
-        return treat_category(Category.GENERIC, decline_of(NOTHING), self.now).category if state == "failed" else None
+        return Category.GENERIC if state == "failed" else None
 
     def _facts(self) -> CredentialFacts:
         return CredentialFacts(
@@ -278,9 +278,6 @@ class _Siege:
             changed_at=self.changes[-1] if self.changes else STARTS[0] - 365 * DAY,
             has_fingerprint=self.has_fingerprint,
         )
-
-
-NOTHING = DeclineCodes(processor="")
 
 
 def _invoice(amount: int, read_at: datetime) -> InvoiceFacts:

@@ -9,7 +9,8 @@ from recoup.category import Category
 from recoup.decline import decline_of
 from recoup.facts import CredentialFacts, LedgerEntry
 from recoup.invoice import DeclineCodes
-from recoup.rule_data import Cap, load_rules
+from recoup.meaning import unsaid
+from recoup.rule_data import Cap
 from recoup.words import Decline
 
 SUCCEEDED = "succeeded"
@@ -79,7 +80,7 @@ class Ledger:
                 given.setdefault((None, Category.GENERIC, entry.own_case, False), []).append(entry.at)
         return tuple(
             Answer(
-                decline=decline_of(codes, credential.brand, credential.country, credential.rail) if codes else _unsaid(credential),
+                decline=decline_of(codes, credential.brand, credential.country, credential.rail) if codes else unsaid(credential),
                 category=category,
                 has_codes=codes is not None,
                 times=tuple(times),
@@ -105,8 +106,3 @@ def _is_counted(entry: LedgerEntry, amount: tuple[int, str] | None, surely: floa
     if entry.state == SUCCEEDED or (amount and (entry.amount_minor, entry.currency) != amount):
         return False
     return surely is None or entry.customer_initiated is not True or entry.cit_confidence < surely
-
-
-def _unsaid(credential: CredentialFacts) -> Decline:
-    network = load_rules().speakers.network(credential.brand)
-    return Decline(processor="", network=network, country=credential.country, rail=credential.rail)

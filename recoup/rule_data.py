@@ -6,7 +6,7 @@ a group of reasons asks for. ``permission``: what a speaker itself allows after 
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -280,9 +280,18 @@ def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:
 def load_rules() -> Rules:
     """The rules that come with Recoup, read once. Raises Defect with what is wrong where a file was damaged."""
     folder = files("recoup").joinpath("rules")
+    return parse_rules({f"{name}.toml": folder.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in FILES})
+
+
+def parse_rules(texts: Mapping[str, str]) -> Rules:
+    """The rules of several files' texts by file name, taken together. Raises Defect that names the file or the entry that is wrong."""
     merged: dict[str, object] = {}
-    for name in FILES:
-        for key, value in tomllib.loads(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8")).items():
+    for name, text in texts.items():
+        try:
+            entries = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as exc:
+            raise Defect(f"recoup/rules/{name} is no TOML: {exc}") from exc
+        for key, value in entries.items():
             before = merged.get(key, [])
             merged[key] = [*before, *value] if isinstance(value, list) and isinstance(before, list) else value
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from evals.network_checker import Card, Try, breaches
 
@@ -12,23 +13,23 @@ VISA, MASTERCARD, AMEX, NOVA = (Card("card", brand) for brand in ("visa", "maste
 ACH, SEPA = Card("ach"), Card("sepa")
 
 
-def tried(after: timedelta, code: str | None = "processing_error", **changes: object) -> Try:
+def tried(after: timedelta, code: str | None = "processing_error", **changes: Any) -> Try:
     """A failed attempt of ours, that long after the start."""
     one = Try("act_1", START + after, 4900, "USD", is_ours=True, by_customer_surely=False, status="failed", processor="stripe", code=code)
-    return replace(one, **changes)  # type: ignore[arg-type]
+    return replace(one, **changes)
 
 
-def elses(after: timedelta, code: str | None = "processing_error", **changes: object) -> Try:
+def elses(after: timedelta, code: str | None = "processing_error", **changes: Any) -> Try:
     """A failed attempt of the platform."""
     return tried(after, code, subject="ch_1", is_ours=False, **changes)
 
 
-def paid(after: timedelta, **changes: object) -> Try:
+def paid(after: timedelta, **changes: Any) -> Try:
     """The customer paid."""
     return elses(after, None, status="succeeded", by_customer_surely=True, **changes)
 
 
-def series(number: int, every: timedelta, make: Callable[..., Try] = elses, **changes: object) -> list[Try]:
+def series(number: int, every: timedelta, make: Callable[..., Try] = elses, **changes: Any) -> list[Try]:
     """That many attempts from the start on."""
     return [make(n * every, **changes) for n in range(number)]
 

@@ -1,6 +1,7 @@
 """What the networks permit on a credential, counting everybody's attempts."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -311,9 +312,9 @@ def test_one_more_attempt_that_did_not_succeed_never_permits_what_was_denied(
 
 
 @given(ledgers, credentials, st.randoms(use_true_random=False))
-def test_the_order_of_the_ledger_does_not_matter(ledger: tuple[LedgerEntry, ...], credential: CredentialFacts, random: object) -> None:
+def test_the_order_of_the_ledger_does_not_matter(ledger: tuple[LedgerEntry, ...], credential: CredentialFacts, random: Random) -> None:
     shuffled = list(ledger)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert asked(tuple(shuffled), credential) == asked(ledger, credential)
 
 

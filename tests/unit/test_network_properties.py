@@ -1,6 +1,7 @@
 """Over all codes, dates and ledgers: never-codes are never tried again, waits are kept, and no window holds more than its cap."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +81,7 @@ def test_a_wait_is_over_at_its_second_and_not_before(card: CredentialFacts, raw:
     st.randoms(use_true_random=False),
 )
 def test_no_window_ever_holds_more_than_its_cap_whatever_the_order(
-    card: CredentialFacts, others: list[tuple[int, int]], pauses: list[timedelta], random: object
+    card: CredentialFacts, others: list[tuple[int, int]], pauses: list[timedelta], random: Random
 ) -> None:
     """Whoever is allowed charges; every window is then counted anew by hand, from the reversed and shuffled books."""
     start = now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,7 +91,7 @@ def test_no_window_ever_holds_more_than_its_cap_whatever_the_order(
     ]
     for n, pause in enumerate(pauses):
         now += pause
-        random.shuffle(entries)  # type: ignore[attr-defined]
+        random.shuffle(entries)
         permission = permit(Ledger(entries), card, invoice_facts(), now)
         if isinstance(permission, NotBefore) and n % 2:
             now = permission.at
