@@ -3,11 +3,26 @@
 from fastapi import FastAPI
 
 from api import health, problems, webhooks
-from api.routes import actions, approvals, audit, cases, control, decisions, declines, events, keys, messages, policy, tasks, timers
+from api.routes import (
+    actions,
+    approvals,
+    audit,
+    cases,
+    connections,
+    control,
+    decisions,
+    declines,
+    events,
+    keys,
+    messages,
+    policy,
+    tasks,
+    timers,
+)
 from graph.bootstrap import Services
 
 API_PREFIX = "/api/v1"
-RESOURCES = (cases, decisions, approvals, actions, messages, timers, tasks, events, audit, policy, declines, keys, control)
+RESOURCES = (cases, decisions, approvals, actions, messages, timers, tasks, events, audit, policy, declines, connections, keys, control)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from traceback import extract_tb
 
-from api.jobs import decide, execute, intake, resume, tick
+from api.jobs import decide, execute, intake, reconcile, resume, tick
 from graph.bootstrap import Services
 from memory.queue import JOBS, JobName
 from recoup.errors import Busy, RecoupError
@@ -25,7 +25,13 @@ RESTART_SECONDS = 1.0
 
 Job = Callable[[Services, str], Awaitable[None]]
 
-BODIES: Mapping[JobName, Job] = {"intake": intake.run, "decide": decide.run, "resume": resume.run, "execute": execute.run}
+BODIES: Mapping[JobName, Job] = {
+    "intake": intake.run,
+    "decide": decide.run,
+    "resume": resume.run,
+    "execute": execute.run,
+    "reconcile": reconcile.run,
+}
 
 
 async def run_worker(services: Services, stop: asyncio.Event, concurrency: int = 8) -> None:
@@ -90,8 +96,12 @@ async def _work(services: Services, stop: asyncio.Event, concurrency: int) -> No
 
 async def _keep_ticking(services: Services, stop: asyncio.Event) -> None:
     next_prune = time.monotonic() + PRUNE_SECONDS
+    has_begun = False
     while not stop.is_set():
         try:
+            if not has_begun:
+                await reconcile.begin(services)
+                has_begun = True
             await tick.tick(services)
             if time.monotonic() >= next_prune:
                 next_prune = time.monotonic() + PRUNE_SECONDS

@@ -101,7 +101,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         if settings.admin_key:
             async with db.write() as tx:
                 await keys.ensure_admin(tx, person=settings.admin_name, key=settings.admin_key, at=wall_now())
-        billing = {name: await stack.enter_async_context(_open_billing(connection)) for name, connection in connections.items()}
+        billing = {name: await stack.enter_async_context(open_billing(connection)) for name, connection in connections.items()}
         app = make_app(db.url)
         await stack.enter_async_context(app.open_async())
         clock = make_clock(settings, db)
@@ -127,17 +127,28 @@ def make_clock(settings: Settings, db: Database) -> Clock:
 
 
 @asynccontextmanager
-async def _open_billing(connection: Connection) -> AsyncGenerator[BillingPlatform]:
-    if connection.platform is not Platform.SANDBOX:
-        # Nothing here reads or acts on these platforms yet: their events are all we know of them.
+async def open_billing(connection: Connection) -> AsyncGenerator[BillingPlatform]:
+    """The adapter of one connection, closed when the block ends. Raises Misconfigured."""
+    if connection.platform is Platform.SANDBOX:
+        from tools.billing.sandbox import SandboxBilling
+
+        async with SandboxBilling(connection) as sandbox:
+            yield sandbox
+    elif connection.platform is Platform.STRIPE and connection.api_key:
+        from tools.billing.stripe import StripeBilling
+
+        async with StripeBilling(connection) as stripe:
+            yield stripe
+    elif connection.platform is Platform.RECURLY and connection.api_key:
+        from tools.billing.recurly import RecurlyBilling
+
+        async with RecurlyBilling(connection) as recurly:
+            yield recurly
+    else:
+        # Nothing here can read this connection or act on it: its events are all we know of it.
         from tools.billing.events_only import EventsOnly
 
         yield EventsOnly(connection.name)
-        return
-    from tools.billing.sandbox import SandboxBilling
-
-    async with SandboxBilling(connection) as platform:
-        yield platform
 
 
 def _make_messenger(settings: Settings) -> Messenger:

@@ -10,7 +10,7 @@ from recoup.masking import redact
 
 # What every LogRecord has; the rest came with ``extra``.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
-QUIET = ("httpx", "httpcore", "alembic", "procrastinate", "asyncio", "psycopg.pool", "uvicorn.access")
+QUIET = ("httpx", "httpcore", "stripe", "alembic", "procrastinate", "asyncio", "psycopg.pool", "uvicorn.access")
 
 
 class JsonFormatter(logging.Formatter):

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recoup.errors import Misconfigured
 from recoup.record import Record
-from recoup.settings import Connection, Platform, Settings
+from recoup.settings import DEFAULT_LIMIT_SHARE, Connection, Platform, Settings
 
 DEFAULT_HOME = "~/.recoup"
 CONFIG_NAME = "recoup.toml"
@@ -42,7 +42,8 @@ class Environment(BaseSettings):
 
 
 class ConnectionTable(Record):
-    """One ``[connections.NAME]``. ``livemode``: whether real money moves; where it is left out, a live or test api_key tells, else test."""
+    """One ``[connections.NAME]``. ``livemode``: whether real money moves; where it is left out, a live or test api_key tells, else test.
+    ``limit_share``: of the vendor's published limits."""
 
     platform: Platform
     livemode: bool | None = None
@@ -51,6 +52,7 @@ class ConnectionTable(Record):
     api_base: str | None = None
     webhook_secrets: tuple[str, ...] = ()
     basic_auth: tuple[str, ...] = ()
+    limit_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_LIMIT_SHARE
 
 
 def load_settings() -> Settings:
@@ -113,6 +115,7 @@ def _connection(name: str, values: object, environment: Mapping[str, str]) -> Co
         api_base=table.api_base.rstrip("/") if table.api_base else None,
         webhook_secrets=tuple(secret("webhook_secrets", one) for one in table.webhook_secrets),
         basic_auth=tuple(secret("basic_auth", one) for one in table.basic_auth),
+        limit_share=table.limit_share,
     )
 
 

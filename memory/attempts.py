@@ -1,20 +1,25 @@
 """The attempts on an invoice, whoever made them: what the ledger and the networks' caps count."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from memory.database import Read, Write
+from recoup.actions import MOVES_MONEY
 from recoup.category import Category
 from recoup.decline import Treatment, decline_of, treat, treat_category
-from recoup.ids import new_id
-from recoup.invoice import AttemptSnapshot, AttemptStatus, DeclineCodes
+from recoup.ids import first_id, new_id
+from recoup.invoice import AttemptSnapshot, AttemptStatus, DeclineCodes, Initiator
 from recoup.merge import STAMPS, MergedAttempt, Stamps, join, matches, merge_attempt
 from recoup.news import AttemptChange
 from recoup.record import Record
 
 UNSUCCESSFUL = frozenset({AttemptStatus.FAILED, AttemptStatus.REVERSED, AttemptStatus.REQUIRES_ACTION})
+# What the merchant asks of a platform and what we ask may look alike there; an attempt that was taken for ours is looked at again.
+ASKED_FOR_BY_API = frozenset({Initiator.MERCHANT, Initiator.RECOUP})
+CHARGES = sorted(MOVES_MONEY)
 NOTHING_TOLD = DeclineCodes(processor="")
 
 
@@ -37,11 +42,12 @@ async def save_attempt(tx: Write, invoice_id: str, connection: str, seen: Attemp
     """Merges a reading into the attempt that it speaks of. Rows that this reading shows to be one attempt become one, the oldest."""
     rows = await of_invoice(tx, invoice_id)
     same = sorted((rows[position] for position in matches([row.snapshot for row in rows], seen)), key=lambda row: row.id)
-    merged = merge_attempt(_joined(same), seen)
+    row_id = same[0].id if same else new_id("attempt")
+    merged = await _claimed(tx, invoice_id, row_id, merge_attempt(_joined(same), seen), seen)
     if len(same) > 1:
         await tx.run("DELETE FROM attempts WHERE id = ANY(%s)", ([row.id for row in same[1:]],))
     brand = await _brand(tx, connection, merged.snapshot)
-    await _write(tx, same[0].id if same else new_id("attempt"), invoice_id, connection, merged, meaning_of(merged.snapshot, brand))
+    await _write(tx, row_id, invoice_id, connection, merged, meaning_of(merged.snapshot, brand))
     before = max((row.snapshot for row in same), key=lambda snapshot: snapshot.status is merged.snapshot.status, default=None)
     return AttemptChange(before=before, after=merged.snapshot)
 
@@ -66,6 +72,30 @@ def reversal_of(attempt: AttemptSnapshot, observed_at: datetime) -> AttemptSnaps
         observed_at=observed_at,
         status=AttemptStatus.REVERSED,
     )
+
+
+async def _claimed(tx: Write, invoice_id: str, row_id: str, merged: MergedAttempt, seen: AttemptSnapshot) -> MergedAttempt:
+    """Not every platform lets an attempt bear our key. There it is ours if the answer to an action of ours named it; while the answer is
+    out, what was asked for like ours and told only after we had asked is taken for ours."""
+    snapshot = merged.snapshot
+    if snapshot.action_id is not None or snapshot.initiator not in ASKED_FOR_BY_API:
+        return merged
+    found = await tx.dicts(
+        """
+        SELECT x.id, x.first_sent_at, x.result ->> 'vendor_ref' AS named
+          FROM actions x JOIN cases c ON c.id = x.case_id
+         WHERE c.invoice_id = %(invoice)s AND x.name = ANY(%(charges)s) AND x.first_sent_at IS NOT NULL
+           AND (x.state IN ('started', 'unknown') OR (x.state = 'done' AND coalesce(x.result ->> 'vendor_ref', %(key)s) = %(key)s))
+           AND (x.result ->> 'vendor_ref' = %(key)s OR (x.args ->> 'amount_minor')::bigint = %(amount)s)
+         ORDER BY x.result ->> 'vendor_ref' NULLS LAST, x.id
+        """,
+        {"invoice": invoice_id, "charges": CHARGES, "key": snapshot.vendor_key, "amount": snapshot.amount_minor},
+    )
+    mine = next((one["id"] for one in found if one["named"] or row_id >= first_id("attempt", one["first_sent_at"])), None)
+    if mine is None and (snapshot.initiator is Initiator.MERCHANT or seen.initiator is Initiator.RECOUP):
+        return merged
+    by = Initiator.RECOUP if mine else Initiator.MERCHANT
+    return replace(merged, snapshot=snapshot.model_copy(update={"action_id": mine, "initiator": by}))
 
 
 def _joined(rows: list[AttemptRow]) -> MergedAttempt | None:

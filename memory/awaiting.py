@@ -6,7 +6,7 @@ Both sides lock the vendor's id before they look: the event that finds nothing, 
 from collections.abc import Sequence
 
 from memory import queue
-from memory.database import Write
+from memory.database import Read, Write
 
 
 async def lock(tx: Write, connection: str, refs: Sequence[str]) -> None:
@@ -21,6 +21,14 @@ async def remember(tx: Write, connection: str, refs: Sequence[str], event_id: st
         "INSERT INTO inbox_awaiting (connection, ref, event_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
         [(connection, ref, event_id) for ref in sorted(set(refs))],
     )
+
+
+async def knows(session: Read, connection: str, refs: Sequence[str]) -> bool:
+    """Whether some event waits for each of these vendor ids."""
+    waiting = await session.value(
+        "SELECT count(DISTINCT ref) FROM inbox_awaiting WHERE connection = %s AND ref = ANY(%s)", (connection, list(refs))
+    )
+    return waiting == len(set(refs))
 
 
 async def wake(tx: Write, connection: str, refs: Sequence[str]) -> list[str]:

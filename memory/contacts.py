@@ -90,9 +90,9 @@ async def save_account(tx: Write, account_id: str, seen: AccountSnapshot) -> boo
     contact = {field: getattr(snapshot, field) for field in COLUMNS_OF_CONTACT}
     if any(contact.values()):
         await _save_contact(tx, account_id, contact)
-    return before is None or any(
-        getattr(before.snapshot, field) != getattr(snapshot, field) for field in (*COLUMNS_OF_ACCOUNT, *COLUMNS_OF_CONTACT)
-    )
+    # What nobody ever told stands in the row by default, and is no change.
+    told = [field for field in (*COLUMNS_OF_ACCOUNT, *COLUMNS_OF_CONTACT) if field in after.stamps]
+    return before is None or any(getattr(before.snapshot, field) != getattr(snapshot, field) for field in told)
 
 
 async def fix_holdout(tx: Write, account_id: str, *, holdout: bool) -> None:

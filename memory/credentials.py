@@ -1,5 +1,6 @@
 """Payment methods on file: merged data, and what the networks count an attempt on (the ledger key)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from psycopg.types.json import Jsonb
@@ -29,6 +30,14 @@ class CredentialRow(Record):
 async def account_of(session: Read, connection: str, vendor_id: str) -> str | None:
     """The account that has the payment method on file: a detached one no longer names its customer."""
     return await session.value("SELECT account_id FROM credentials WHERE connection = %s AND vendor_id = %s", (connection, vendor_id))
+
+
+async def snapshots(session: Read, connection: str, vendor_ids: Sequence[str]) -> dict[str, CredentialSnapshot]:
+    """Those of the payment methods that are known, as merged."""
+    rows = await session.dicts(
+        "SELECT vendor_id, snapshot FROM credentials WHERE connection = %s AND vendor_id = ANY(%s)", (connection, list(vendor_ids))
+    )
+    return {row["vendor_id"]: CredentialSnapshot.model_validate(row["snapshot"]) for row in rows}
 
 
 async def save_credential(
@@ -90,7 +99,8 @@ async def _name_attempts(tx: Write, connection: str, vendor_id: str) -> None:
         """
         UPDATE attempts a SET credential_id = c.id, ledger_key = c.ledger_key
         FROM credentials c, invoices i
-        WHERE c.connection = %s AND c.vendor_id = %s AND i.account_id = c.account_id AND i.connection = c.connection
+        -- An account is of one connection: to name it here again leads a plan made while tables were small through all its invoices.
+        WHERE c.connection = %s AND c.vendor_id = %s AND i.account_id = c.account_id
           AND a.invoice_id = i.id AND a.snapshot ->> 'credential_vendor_id' = c.vendor_id
           AND (a.ledger_key IS NULL OR a.ledger_key = c.connection || ':' || c.vendor_id)
         """,

@@ -86,7 +86,16 @@ COLUMNS: LiteralString = (
 )
 
 
-async def accept(tx: Write, connection: str, identity: EventIdentity, content_type: str, payload: str, wall: datetime) -> Accepted:
+async def accept(
+    tx: Write,
+    connection: str,
+    identity: EventIdentity,
+    content_type: str,
+    payload: str,
+    wall: datetime,
+    *,
+    priority: int = queue.PROMPT,
+) -> Accepted:
     """Keeps an event and asks for its intake, or counts a further delivery of it. ``payload``: masked, as text without NUL.
 
     One statement, so one round trip in ``Database.statement``, or a part of the caller's transaction. The job has the form of
@@ -102,8 +111,8 @@ async def accept(tx: Write, connection: str, identity: EventIdentity, content_ty
             ON CONFLICT (connection, vendor_event_id) DO UPDATE SET duplicates = inbox.duplicates + 1
             RETURNING id
         ), woken AS (
-            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args)
-            SELECT 'intake', 'intake', 'intake:' || id, jsonb_build_object('row_id', id) FROM kept WHERE id = %(id)s
+            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, priority, args)
+            SELECT 'intake', 'intake', 'intake:' || id, %(priority)s, jsonb_build_object('row_id', id) FROM kept WHERE id = %(id)s
         )
         SELECT id FROM kept
         """,
@@ -115,6 +124,7 @@ async def accept(tx: Write, connection: str, identity: EventIdentity, content_ty
             "content_type": content_type,
             "payload": payload,
             "wall": wall,
+            "priority": priority,
         },
     )
     if stored_id != event_id:
@@ -203,6 +213,23 @@ async def page(
         " AND (%(connection)s::text IS NULL OR connection = %(connection)s) AND (%(before)s::text IS NULL OR id < %(before)s)"
         " ORDER BY id DESC LIMIT %(limit)s",
         {"status": status, "connection": connection, "before": before, "limit": limit},
+    )
+
+
+async def status_of(session: Read, connection: str, vendor_event_id: str) -> EventStatus | None:
+    """Where the event stands; None where it never came."""
+    found = await session.value("SELECT status FROM inbox WHERE connection = %s AND vendor_event_id = %s", (connection, vendor_event_id))
+    return None if found is None else EventStatus(found)
+
+
+async def has_untried(session: Read, connection: str, received_before: datetime, *, but: str) -> bool:
+    """Whether an event waits that no worker has tried yet, of any type ``but`` this."""
+    return await session.value(
+        """
+        SELECT EXISTS (SELECT FROM inbox WHERE status = 'accepted' AND connection = %s AND attempts = 0 AND received_at <= %s
+                          AND event_type <> %s)
+        """,
+        (connection, received_before, but),
     )
 
 

@@ -15,7 +15,9 @@ from psycopg.types.json import Jsonb
 from memory import audit
 from memory.database import Read, Write
 from memory.outbox import COLUMNS, ActionRow, ActionState
+from recoup.clock import wall_now
 from recoup.errors import Busy, Conflict, Defect
+from recoup.ids import first_id
 from recoup.ports import Effect, EffectResult
 
 LEASE_SECONDS = 10.0
@@ -137,16 +139,18 @@ async def effect_of(session: Read, action: ActionRow) -> Effect:
     rows = await session.dicts(
         """
         SELECT i.vendor_id AS invoice, i.subscription_vendor_id AS subscription, a.vendor_id AS account,
-               r.vendor_id AS credential_vendor_id, t.vendor_key AS attempt_vendor_key
+               r.vendor_id AS credential_vendor_id, t.vendor_key AS attempt_vendor_key,
+               array(SELECT k.vendor_key FROM attempts k WHERE k.invoice_id = i.id AND k.id COLLATE "C" < %(before)s ORDER BY k.id) AS known
           FROM actions x
           JOIN cases c ON c.id = x.case_id
           JOIN invoices i ON i.id = c.invoice_id
           JOIN accounts a ON a.id = c.account_id
           LEFT JOIN credentials r ON r.id = x.args ->> 'credential_id'
           LEFT JOIN attempts t ON t.id = x.args ->> 'attempt_id'
-         WHERE x.id = %s
+         WHERE x.id = %(id)s
         """,
-        (action.id,),
+        # Once it was sent, whatever is told from then on may be its outcome.
+        {"id": action.id, "before": first_id("attempt", action.first_sent_at or wall_now())},
     )
     if not rows:
         raise Defect(f"action {action.id} belongs to no case")
@@ -159,6 +163,7 @@ async def effect_of(session: Read, action: ActionRow) -> Effect:
         subscription_vendor_id=row["subscription"],
         account_vendor_id=row["account"],
         args=action.args | resolved,
+        known_transactions=tuple(row["known"]),
     )
 
 

@@ -1,7 +1,7 @@
 """Finds rows that wait for work though nobody was told: the wake-up was lost, its worker died, or a pause is over.
 
-All times are wall time, but for an action's ``hold_until``. A row is woken again at most every few seconds, and only where no job
-for it is waiting already.
+All times are wall time, but for an action's ``hold_until`` and a reconciliation's ``due_at``. A row is woken again at most every few
+seconds, and only where no job for it is waiting already.
 """
 
 from datetime import datetime, timedelta
@@ -36,12 +36,17 @@ ACTIONS: LiteralString = (
     + CLAIMABLE
     + " AND (woken_at <= %(quiet)s OR next_try_at > woken_at) ORDER BY woken_at LIMIT %(most)s FOR UPDATE SKIP LOCKED"
 )
+RECONCILIATIONS: LiteralString = """
+    SELECT id FROM reconciliations
+     WHERE due_at <= %(now)s AND woken_at <= %(quiet)s AND (lease_until IS NULL OR lease_until <= %(wall)s)
+     ORDER BY woken_at LIMIT %(most)s FOR UPDATE SKIP LOCKED"""
 
 QUEUES: tuple[tuple[JobName, LiteralString, LiteralString], ...] = (
     ("intake", "inbox", INBOX),
     ("decide", "cases", CASES),
     ("resume", "decisions", DECISIONS),
     ("execute", "actions", ACTIONS),
+    ("reconcile", "reconciliations", RECONCILIATIONS),
 )
 
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from recoup.invoice import AccountSnapshot, AttemptSnapshot, CredentialSnapshot, InvoiceSnapshot
 from recoup.record import Record
 
+# The type of the events by which enters what no webhook told: see api/jobs/reconcile.py.
+RECONCILED = "recoup.reconciliation"
+
 
 class EventKind(StrEnum):
     """What happened, whichever platform said it."""
@@ -32,6 +35,7 @@ class EventKind(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     OPTED_OUT = "opted_out"
     ACTION_RESULT = "action_result"
+    RECONCILIATION = "reconciliation"
     OTHER = "other"
 
 

@@ -41,6 +41,9 @@ KIND_FACTS_WITHOUT_ATTEMPTS = {
     EventKind.PAYMENT_ACTION_REQUIRED: FactKind.ACTION_REQUIRED,
 }
 
+# What an event tells although nothing of it is new, where the invoice has no case.
+KIND_FACTS_WITHOUT_CASE = KIND_FACTS_WITHOUT_ATTEMPTS | {EventKind.PAYMENT_REVERSED: FactKind.ATTEMPT_REVERSED}
+
 ATTRIBUTIONS = {
     Initiator.RECOUP: Attribution.RECOUP,
     Initiator.PLATFORM: Attribution.PLATFORM,
@@ -109,6 +112,13 @@ def facts_of(
     if reading.kind in KIND_FACTS:
         facts.append(_kind_fact(reading, attempts, policy))
     return facts
+
+
+def news_all_the_same(reading: Reading, *, is_history: bool) -> list[Fact]:
+    """What is said of an invoice that has no case and of which nothing changed. History says how it stands: the policy may have changed
+    since it was told before."""
+    kind = FactKind.INVOICE_CHANGED if is_history else KIND_FACTS_WITHOUT_CASE.get(reading.kind)
+    return [Fact(kind=kind)] if kind else []
 
 
 def concerned_attempt(reading: Reading, attempts: Sequence[AttemptSnapshot]) -> AttemptSnapshot | None:

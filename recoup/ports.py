@@ -13,6 +13,7 @@ class Effect(Record):
     """One committed action on its way out. ``key`` is the action's id: the idempotency key and the name to find it by.
 
     ``args`` hold vendor ids already resolved (``credential_vendor_id``, ``attempt_vendor_key``) beside the action's own arguments.
+    ``known_transactions``: ids of the attempts on the invoice that we knew before it was first sent. None of them can be its outcome.
     """
 
     key: str
@@ -21,6 +22,7 @@ class Effect(Record):
     subscription_vendor_id: str | None
     account_vendor_id: str
     args: dict[str, object]
+    known_transactions: tuple[str, ...] = ()
 
 
 class EffectResult(Record):
@@ -51,6 +53,42 @@ class Indeterminate(Record):
 EffectLookup = Found | Absent | Indeterminate
 
 
+class ChangedPage(Record):
+    """Objects that changed, oldest first. ``cursor`` goes into the next call; pages overlap, so that a ref may come twice."""
+
+    refs: tuple[ObjectRef, ...]
+    cursor: str
+    has_more: bool
+
+
+class Unread(Record):
+    """An invoice that is there and could not be read, and why. No personal data."""
+
+    invoice_vendor_id: str
+    why: str
+
+
+class HistoryPage(Record):
+    """Invoices of the past, each a complete reading as of now, newest first. ``cursor`` goes into the next call.
+
+    ``reached``: every invoice issued after it has been told, here or on earlier pages; None where this page has none."""
+
+    readings: tuple[Reading, ...]
+    unread: tuple[Unread, ...] = ()
+    cursor: str | None
+    has_more: bool
+    reached: datetime | None
+
+
+class CheckResult(Record):
+    """One thing that a connection needs: whether it holds, what was found, and how to mend it where it does not. No secrets."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str | None = None
+
+
 class BillingPlatform(Protocol):
     """A billing platform, reached over HTTP. Raises BillingUnavailable (surely nothing happened) or OutcomeUnknown (it may have)."""
 
@@ -78,6 +116,19 @@ class BillingPlatform(Protocol):
 
     async def find_effect(self, effect: Effect) -> EffectLookup:
         """Whether it happened. Reads only."""
+        ...
+
+    async def changed_since(self, cursor: str | None) -> ChangedPage:
+        """What changed since the cursor was given; None begins with what the platform keeps. Raises NotFetchable where it cannot tell."""
+        ...
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """One page of the invoices issued since then, newest first, drafts left out; ``since`` stays the same from page to page. None
+        begins with the newest. Raises NotFetchable where they cannot be listed, Malformed for a cursor of somebody else's."""
+        ...
+
+    async def examine(self) -> tuple[CheckResult, ...]:
+        """Whether the connection is set up: credentials, permissions, webhooks, clock, live or test. Changes nothing."""
         ...
 
 

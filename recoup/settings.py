@@ -5,6 +5,8 @@ from pathlib import Path
 
 from recoup.record import Record
 
+DEFAULT_LIMIT_SHARE = 0.25
+
 
 class Platform(StrEnum):
     """Platforms whose webhooks Recoup understands."""
@@ -19,6 +21,7 @@ class Connection(Record):
 
     ``webhook_secrets``: several may be live during rotation. ``basic_auth`` is ``user:password`` for platforms that do not sign
     (Recurly XML). ``livemode`` None accepts the platform's own flag only for sandbox; ``simulated`` money never enters real totals.
+    ``limit_share``: the part of the vendor's published limits that one process of ours may use.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Connection(Record):
     api_base: str | None = None
     webhook_secrets: tuple[str, ...] = ()
     basic_auth: tuple[str, ...] = ()
+    limit_share: float = DEFAULT_LIMIT_SHARE
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r}, {self.platform}, livemode={self.livemode})"

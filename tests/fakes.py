@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,20 @@ from recoup.clock import Clock, FixedClock
 from recoup.errors import BillingUnavailable, MessagingUnavailable, OutcomeUnknown
 from recoup.events import ObjectRef, Reading
 from recoup.ids import new_id
-from recoup.ports import Absent, BillingPlatform, Effect, EffectLookup, EffectResult, Found, Indeterminate, Messenger, OutgoingMessage
+from recoup.ports import (
+    Absent,
+    BillingPlatform,
+    ChangedPage,
+    CheckResult,
+    Effect,
+    EffectLookup,
+    EffectResult,
+    Found,
+    HistoryPage,
+    Indeterminate,
+    Messenger,
+    OutgoingMessage,
+)
 from recoup.settings import Connection, Settings
 from tests.factories import NOW, make_connection, make_reading
 
@@ -40,6 +54,8 @@ class FakeBilling:
         self.reads = 0
         self.is_away = False
         self.lookup: EffectLookup | None = None
+        self.changed: tuple[ObjectRef, ...] = ()
+        self.checks: tuple[CheckResult, ...] = (CheckResult(name="credentials", ok=True, found="a fake takes any key"),)
         self.while_performing: Callable[[], Awaitable[None]] | None = None
         self.while_reading: Callable[[], Awaitable[None]] | None = None
         self._capabilities, self._key_valid_seconds = capabilities, key_valid_seconds
@@ -85,6 +101,19 @@ class FakeBilling:
         if self.lookup is not None:
             return self.lookup
         return Found(result=_done(effect.key)) if effect.key in self.effects else Absent()
+
+    async def changed_since(self, cursor: str | None) -> ChangedPage:
+        self._must_answer()
+        return ChangedPage(refs=self.changed, cursor=cursor or "beginning", has_more=False)
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        self._must_answer()
+        told = (self.reading,) if self.reading.invoice else ()
+        return HistoryPage(readings=told, cursor=cursor, has_more=False, reached=since)
+
+    async def examine(self) -> tuple[CheckResult, ...]:
+        self._must_answer()
+        return self.checks
 
     def _must_answer(self) -> None:
         if self.is_away:

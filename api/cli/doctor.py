@@ -12,7 +12,7 @@ from memory import keys, switches
 from memory.database import Read
 from recoup.errors import RecoupError
 from recoup.record import Record
-from recoup.settings import Platform, Settings
+from recoup.settings import Settings
 
 Level = Literal["ok", "warn", "fail"]
 COLOURS: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -68,7 +68,9 @@ def _configuration(settings: Settings) -> Generator[Finding]:
             continue
         money = "simulated" if connection.simulated else "live"
         reach = (
-            "can be read and acted on" if connection.platform is Platform.SANDBOX else "events only: charges are denied, capability missing"
+            f"recoup connections check {connection.name} asks it"
+            if connection.api_key
+            else "events only, without an api_key: charges are denied, capability missing"
         )
         yield _ok(name, f"{connection.platform}, {money}, secrets resolved; {reach}")
     if settings.smtp_url:

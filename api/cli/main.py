@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("api.cli.demo", "command", "Thirty simulated days of failed payments in about a minute."),
     "sandbox": ("api.cli.sandbox", "sandbox", "Run the simulated billing platform."),
     "doctor": ("api.cli.doctor", "command", "Check this installation and say what to mend."),
+    "connections": ("api.cli.connections", "command", "List connections; check whether one is set up; read its past."),
     "decide": ("api.cli.decide", "decide", "Make one decision offline and show it node by node."),
     "cases": ("api.cli.cases", "command", "List cases, show one, hold or release it."),
     "approvals": ("api.cli.approvals", "command", "List what waits for a person, and answer it."),
@@ -23,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("api.cli.keys", "command", "Create, list and revoke API keys."),
     "explain-decline": ("api.cli.explain_decline", "command", "Say what a decline code means and what is allowed after it."),
     "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that nobody knows."),
+    "shadow": ("api.cli.shadow", "command", "Report what was decided in shadow mode."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }
 

@@ -5,7 +5,7 @@ Everything here happens in the caller's one transaction, under the account's loc
 
 from datetime import datetime
 
-from api.jobs.lifecycle import move_case, read_invoice
+from api.jobs.lifecycle import Told, move_case, read_invoice
 from api.jobs.rows import Saved, SavedInvoice, save_reading, subscription_invoices
 from graph.bootstrap import Services
 from memory import awaiting, cases, contacts, invoices
@@ -32,11 +32,19 @@ class Absorbed(Record):
 
 
 async def absorb(
-    tx: Write, connection: Connection, policy: Policy, reading: Reading, now: datetime, *, event_id: str | None = None
+    tx: Write,
+    connection: Connection,
+    policy: Policy,
+    reading: Reading,
+    now: datetime,
+    *,
+    event_id: str | None = None,
+    opens_since: datetime | None = None,
 ) -> Absorbed:
     """Merges ``reading`` and draws every consequence; any number of times and in any order, with the same end.
 
     ``event_id`` is the inbox row that it comes from, if any: an event that names what no row has yet waits for it.
+    ``opens_since``: for history, where what failed first before then opens no case; everything else is drawn from it as from news.
     Raises Busy where another worker is just writing what the reading names.
     """
     await _merge_accounts(tx, connection, reading, now)
@@ -44,7 +52,8 @@ async def absorb(
     if saved.account_id is not None and (saved.account_changed or saved.methods_changed):
         await cases.bump_open_of_account(tx, saved.account_id)
     concerned = await _concerned(tx, connection, reading, saved)
-    moved = [await move_case(tx, connection, policy, reading, invoice, now, methods_changed=saved.methods_changed) for invoice in concerned]
+    told = Told(reading=reading, methods_changed=saved.methods_changed, opens_since=opens_since)
+    moved = [await move_case(tx, connection, policy, told, invoice, now) for invoice in concerned]
     await _unsettle(tx, reading, saved, now)
     await _wake_waiting(tx, connection, reading, saved, {invoice.id for invoice in concerned}, event_id)
     return Absorbed(

@@ -10,12 +10,13 @@ from datetime import datetime
 
 from api.jobs.absorb import absorb
 from api.jobs.outcome import ACTION_RESULT
+from api.jobs.unheard import as_news, unheard
 from graph.bootstrap import Services
 from memory import inbox, invoices
 from memory.inbox import ClaimedEvent, EventStatus, Outcome
 from recoup.clock import wall_now
 from recoup.errors import Busy, Defect, Malformed, Misconfigured, RecoupError
-from recoup.events import EventKind, ObjectRef, Reading
+from recoup.events import RECONCILED, EventKind, ObjectRef, Reading
 from recoup.masking import redact
 from recoup.settings import Connection
 from tools.billing.webhook import read_webhook
@@ -58,6 +59,8 @@ async def _process(services: Services, event: ClaimedEvent) -> None:
             await inbox.finish(tx, event, ignored, wall_now())
         return
     complete = await _complete(services, connection, reading)
+    if reading.kind is EventKind.RECONCILIATION:
+        complete = as_news(complete, await unheard(services, connection, complete, now))
     _, policy = await services.policies.current()
     async with services.db.write() as tx:
         absorbed = await absorb(tx, connection, policy, complete, now, event_id=event.id)
@@ -73,17 +76,24 @@ async def _process(services: Services, event: ClaimedEvent) -> None:
 
 
 def _read(connection: Connection, event: ClaimedEvent, now: datetime) -> Reading:
-    """What the event says; raises Malformed. The result of an action of ours only says which invoice to look at."""
+    """What the event says; raises Malformed. An event of ours only says what to look at."""
     if event.event_type == ACTION_RESULT:
         invoice = ObjectRef(kind="invoice", vendor_id=json.loads(event.payload)["invoice_vendor_id"])
         return Reading(kind=EventKind.ACTION_RESULT, event_type=event.event_type, occurred_at=now, fetch=invoice)
-    return read_webhook(connection.platform, event.payload, event.content_type, event.received_at)
+    can_fetch = connection.api_key is not None
+    if event.event_type == RECONCILED:
+        ref = ObjectRef.model_validate_json(event.payload)
+        return Reading(kind=EventKind.RECONCILIATION, event_type=event.event_type, occurred_at=now, fetch=ref)
+    return read_webhook(connection.platform, event.payload, event.content_type, event.received_at, can_fetch=can_fetch)
 
 
 async def _complete(services: Services, connection: Connection, reading: Reading) -> Reading:
     """The event with the object that it points at. Where the platform can be read, an event is a notification and no command: the
     invoice is read as it stands now, whatever the event says of it."""
     platform = services.billing[connection.name]
+    if reading.kind is EventKind.RECONCILIATION and reading.fetch is not None:
+        # Nobody said what happened: the object says it of itself.
+        return await platform.fetch(reading.fetch)
     if reading.fetch is not None:
         return combined(reading, await platform.fetch(reading.fetch))
     if "read" not in platform.capabilities:

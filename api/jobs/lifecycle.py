@@ -13,7 +13,7 @@ from recoup.category import Category
 from recoup.debt import debt_of
 from recoup.events import Reading
 from recoup.invoice import AttemptSnapshot, AttemptStatus
-from recoup.news import concerned_attempt, facts_of
+from recoup.news import concerned_attempt, facts_of, news_all_the_same
 from recoup.policy import Policy
 from recoup.priority import priority
 from recoup.record import Record
@@ -27,19 +27,29 @@ class Invoice(Record):
     attempts: tuple[AttemptSnapshot, ...]
 
 
+class Told(Record):
+    """What is told, and how: ``methods_changed``: it changed a payment method of the account. ``opens_since``: it is history, and what
+    failed first before then opens no case; None: it is news."""
+
+    reading: Reading
+    methods_changed: bool = False
+    opens_since: datetime | None = None
+
+
 async def read_invoice(tx: Write, invoice_id: str) -> Invoice:
     """The invoice under its account's lock."""
     rows = await attempts.of_invoice(tx, invoice_id)
     return Invoice(row=await invoices.get(tx, invoice_id), attempts=tuple(row.snapshot for row in rows))
 
 
-async def move_case(
-    tx: Write, connection: Connection, policy: Policy, reading: Reading, saved: SavedInvoice, now: datetime, *, methods_changed: bool
-) -> str | None:
+async def move_case(tx: Write, connection: Connection, policy: Policy, told: Told, saved: SavedInvoice, now: datetime) -> str | None:
     """Gives the id of the invoice's newest case, once everything that the reading tells has been drawn from it; None without one."""
-    invoice = await read_invoice(tx, saved.id)
+    reading, invoice = told.reading, await read_invoice(tx, saved.id)
     facts = facts_of(reading, saved.change, saved.attempts, invoice.attempts, policy)
-    relevant = [fact for fact in facts if not _is_stale(fact, reading, invoice, methods_changed=methods_changed)]
+    if not facts and await cases.newest(tx, saved.id) is None:
+        # History may have told it before and opened no case: it is news once its event comes.
+        facts = news_all_the_same(reading, is_history=told.opens_since is not None)
+    relevant = [fact for fact in facts if not _is_stale(fact, reading, invoice, methods_changed=told.methods_changed)]
     if any(fact.kind is FactKind.SUBSCRIPTION_CANCELLED for fact in relevant) and reading.cancellation is not None:
         await invoices.mark_cancelled(tx, saved.id, reading.cancellation)
         invoice = await read_invoice(tx, saved.id)
@@ -47,7 +57,7 @@ async def move_case(
     if invoice.row.snapshot.remaining_minor is not None:
         await invoices.set_remaining(tx, saved.id, debt.remaining_minor)
     for fact in relevant:
-        await _tell(tx, connection, policy, reading, invoice, fact, now)
+        await _tell(tx, connection, policy, told, invoice, fact, now)
     case = await cases.newest(tx, saved.id)
     if case is None:
         return None
@@ -58,14 +68,14 @@ async def move_case(
     return case.id
 
 
-async def _tell(tx: Write, connection: Connection, policy: Policy, reading: Reading, invoice: Invoice, fact: Fact, now: datetime) -> None:
+async def _tell(tx: Write, connection: Connection, policy: Policy, told: Told, invoice: Invoice, fact: Fact, now: datetime) -> None:
     row = invoice.row
     case = await cases.newest(tx, row.id)
     is_cancelled = row.cancellation is not None and policy.voids_debt.get(row.cancellation, False)
     debt = debt_of(row.snapshot, invoice.attempts, is_cancelled=is_cancelled)
     transition = next_state(case.state if case else None, debt, fact)
     if transition.opens:
-        await _open(tx, connection, policy, reading, invoice, transition, fact, now)
+        await _open(tx, connection, policy, told, invoice, transition, fact, now)
     elif case is not None:
         await cases.apply(tx, case, transition, fact, now)
 
@@ -74,7 +84,7 @@ async def _open(
     tx: Write,
     connection: Connection,
     policy: Policy,
-    reading: Reading,
+    told: Told,
     invoice: Invoice,
     transition: Transition,
     fact: Fact,
@@ -84,12 +94,15 @@ async def _open(
     if account_id is None:
         # Nobody to write to and nothing to charge: it is kept, and opens once a reading says who owes it.
         return
+    first_failed_at = _first_failed_at(told.reading, invoice, transition)
+    if told.opens_since is not None and transition.episode == 1 and first_failed_at < told.opens_since:
+        return
     opening = Opening(
         invoice_id=invoice.row.id,
         account_id=account_id,
         connection=connection.name,
         simulated=connection.simulated,
-        first_failed_at=_first_failed_at(reading, invoice, transition),
+        first_failed_at=first_failed_at,
         priority=_priority(invoice, policy),
         last_day=policy.steps.last_day,
         is_holdout=_arm(account_id) < policy.holdout_share,

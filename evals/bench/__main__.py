@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from evals.bench import appends, decisions, jobs, memory_use, rules, scaling, webhooks
+from evals.bench import appends, decisions, jobs, memory_use, platform_calls, rules, scaling, webhooks
 from evals.bench.figure import Figure, tell
 from evals.bench.server import Server, server
 
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "decisions": decisions.figures,
     "scaling": scaling.figures,
     "memory": memory_use.figures,
+    "platform-calls": platform_calls.figures,
 }
 
 

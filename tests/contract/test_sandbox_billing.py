@@ -116,3 +116,25 @@ async def test_a_platform_known_by_events_alone_can_do_nothing() -> None:
     with pytest.raises(Refused, match="capability missing"):
         await platform.perform(effect())
     assert isinstance(await platform.find_effect(effect()), Indeterminate)
+
+
+async def test_the_sandboxs_connection_is_examined(tmp_path: Path) -> None:
+    with running_sandbox(sandbox_options(tmp_path)) as address:
+        right = {"api_base": address, "api_key": API_KEY}
+        for changes, faults in (
+            ({}, []),
+            ({"api_key": "sk_wrong"}, ["credentials"]),
+            ({"webhook_secrets": ()}, ["webhook secret"]),
+            ({"livemode": True}, ["live or test"]),
+        ):
+            async with SandboxBilling(make_connection(**(right | changes))) as platform:
+                checks = await platform.examine()
+            assert [check.name for check in checks if not check.ok] == faults
+            assert all(check.ok == (check.fix is None) for check in checks)
+            assert not any("sk_" in f"{check.found}{check.fix}" for check in checks)
+
+
+async def test_a_connection_to_nowhere_is_refused_before_any_call() -> None:
+    for nowhere in ({"api_key": None}, {"api_base": None}):
+        with pytest.raises(Misconfigured):
+            SandboxBilling(make_connection(**nowhere))

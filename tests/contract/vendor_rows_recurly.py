@@ -55,7 +55,10 @@ THIN: tuple[Row, ...] = (
     thin("docs__json_account__new_account.json", "account.created", "account_changed", "account r3oplsj3zo7a"),
     thin("docs__json_account__updated_account.json", "account.updated", "account_changed", "account r3oplsj3zo7a"),
     thin(
-        "docs__json_billing_info__updated_billing_information.json", "billing_info.updated", "method_updated", "billing_info ra8etjg1z0pr"
+        "docs__json_billing_info__updated_billing_information.json",
+        "billing_info.updated",
+        "method_updated",
+        "billing_info code-2cfc561c374@example.com/ra8etjg1z0pr",
     ),
     thin(
         "docs__json_credit_invoice__credit_invoice_schema.json", "credit_invoice.created", "invoice_credited", "credit_invoice ra94dgn9ul70"

@@ -17,7 +17,7 @@ from recoup.errors import Conflict
 from recoup.people import Person, Role
 from recoup.ports import Effect, Indeterminate
 from recoup.settings import Connection
-from tests.factories import NOW, make_connection
+from tests.factories import NOW, attempt_snapshot, make_connection, make_reading
 from tests.fakes import FakeBilling, FakeMessenger, make_services
 from tests.integration.test_execute import history, paid, states, wants_decision
 from tests.scenes import a_message, absorb_reading, action_of, change, commit, committed, open_case
@@ -321,3 +321,15 @@ async def test_only_what_waits_for_a_person_can_be_settled(db: Database) -> None
     action_id = await committed(services)
     with pytest.raises(Conflict):
         await resolve_unknown(services, ADA, action_id, happened=True)
+
+
+async def test_only_attempts_told_before_it_was_sent_cannot_be_its_outcome(db: Database, billing: FakeBilling) -> None:
+    services = make_services(db, billing=billing)
+    action_id = await committed(services)
+    billing.behaviours.append("do and lose the answer")
+    await execute.run(services, action_id)
+    told_later = attempt_snapshot(vendor_key="ch_2", charge_vendor_id="ch_2", occurred_at=NOW, observed_at=NOW)
+    await absorb_reading(services, make_reading(attempts=(attempt_snapshot(), told_later)))
+    async with db.read() as session:
+        effect = await sending.effect_of(session, await action_of(db, action_id))
+    assert effect.known_transactions == ("ch_1",)

@@ -266,3 +266,33 @@ def test_xml_with_a_dtd_or_no_xml_at_all_is_malformed(payload: str) -> None:
 def test_what_is_missing_or_wrong_is_named(payload: str, content_type: str, named: str) -> None:
     with pytest.raises(Malformed, match=named):
         read_event(payload, content_type)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "ref"),
+    [
+        ("failed_payment", {"transaction": TRANSACTION}, ("invoice", "number-1000")),
+        ("failed_payment", {"transaction": TRANSACTION | {"invoice_number": ""}}, ("payment", "uuid-t1")),
+        ("past_due_charge_invoice", {"invoice": INVOICE}, ("invoice", "number-EU1000")),
+        ("canceled_subscription", {"subscription": SUBSCRIPTION}, ("subscription", "uuid-s1")),
+        ("updated_account", {}, ("account", "code-a-1")),
+        ("billing_info_updated", {"billing_info": {"card_type": "Visa"}}, ("billing_info", "code-a-1/")),
+    ],
+)
+def test_where_recurly_can_be_read_a_classic_notification_only_points(
+    name: str, parts: dict[str, dict[str, str]], ref: tuple[str, str]
+) -> None:
+    told, pointer = (
+        read_webhook(Platform.RECURLY, notification(name, **parts), XML, AT, can_fetch=can_fetch) for can_fetch in (False, True)
+    )
+    assert told.fetch is None
+    assert pointer.fetch is not None
+    assert (pointer.fetch.kind, pointer.fetch.vendor_id) == ref
+    assert (pointer.kind, pointer.event_type, pointer.occurred_at) == (told.kind, told.event_type, told.occurred_at)
+    assert (pointer.invoice, pointer.account, pointer.attempts, pointer.subscription_vendor_id) == (None, None, (), None)
+
+
+def test_what_is_gone_is_not_fetched() -> None:
+    reading = read_event(thin(id="bi1", object_type="billing_info", event_type="deleted", account_code="a-1"), JSON)
+    assert (reading.kind, reading.fetch) == (EventKind.METHOD_REMOVED, None)
+    assert [(one.vendor_id, one.is_usable) for one in reading.credentials] == [("bi1", False)]

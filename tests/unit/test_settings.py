@@ -77,6 +77,14 @@ def test_money_is_real_only_where_the_file_or_the_key_says_so(settings: Settings
     assert (found.livemode, found.simulated) == (livemode, not livemode)
 
 
+def test_a_quarter_of_the_limits_is_used_unless_the_file_says_otherwise(settings: Settings) -> None:
+    text = '[connections.a]\nplatform = "stripe"\n[connections.b]\nplatform = "stripe"\nlimit_share = 0.05\n'
+    assert [connection.limit_share for connection in connections(settings, text).values()] == [0.25, 0.05]
+    for share in ("0", "1.5"):
+        with pytest.raises(Misconfigured, match=r"connections\.a\.limit_share"):
+            connections(settings, f'[connections.a]\nplatform = "stripe"\nlimit_share = {share}\n')
+
+
 def test_the_sandbox_is_always_simulated(settings: Settings) -> None:
     assert connections(settings, '[connections.one]\nplatform = "sandbox"\nlivemode = true')["one"].simulated
 

@@ -1,8 +1,10 @@
 """The billing port of a platform that nobody can read or act on yet: its events are all there is."""
 
+from datetime import datetime
+
 from recoup.errors import NotFetchable, Refused
 from recoup.events import ObjectRef, Reading
-from recoup.ports import Effect, EffectLookup, EffectResult, Indeterminate
+from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage, Indeterminate
 
 
 class EventsOnly:
@@ -36,6 +38,19 @@ class EventsOnly:
     async def find_effect(self, effect: Effect) -> EffectLookup:
         """Nobody can tell."""
         return Indeterminate(why=f"{self._name}: nothing here can read that platform, so {effect.name} cannot be looked up")
+
+    async def changed_since(self, cursor: str | None) -> ChangedPage:
+        """Raises NotFetchable."""
+        raise self._not_fetchable("what changed" if cursor is None else f"what changed since {cursor}")
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """Raises NotFetchable."""
+        raise self._not_fetchable(f"invoices issued since {since:%Y-%m-%d}" if cursor is None else "more of the past")
+
+    async def examine(self) -> tuple[CheckResult, ...]:
+        """Says that it only listens."""
+        fix = f"give connections.{self._name} an api_key, where its platform can be read"
+        return (CheckResult(name="credentials", ok=False, found="no api_key: only events are heard", fix=fix),)
 
     def _not_fetchable(self, what: str) -> NotFetchable:
         return NotFetchable(f"{self._name}: nothing here can fetch {what} yet")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import cast
 
 from recoup.errors import Malformed
@@ -41,6 +42,15 @@ class Part:
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= BIGGEST:
             raise self._wrong(key, "an integer")
         return value
+
+    def decimal(self, key: str) -> Decimal | None:
+        """A number as it was written: its shortest decimal form."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= BIGGEST:
+            raise self._wrong(key, "a number")
+        return Decimal(str(value))
 
     def flag(self, key: str) -> bool | None:
         """A boolean."""

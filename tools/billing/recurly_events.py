@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from recoup.errors import Malformed
 from recoup.events import EventIdentity, EventKind, ObjectRef, Reading
-from recoup.invoice import AttemptStatus, InvoiceStatus
+from recoup.invoice import AttemptStatus, CredentialSnapshot, InvoiceStatus
 from tools.billing.json_part import Part
 from tools.billing.recurly_objects import (
     account_of,
@@ -109,6 +109,31 @@ def dated(reading: Reading, received_at: datetime) -> Reading:
     return reading.model_copy(update={"occurred_at": received_at, "account": account, "invoice": invoice})
 
 
+def pointing(reading: Reading) -> Reading:
+    """A classic notification as a pointer, by names that the API finds: none of its own ids but the codes and numbers. What it points at
+    is to be fetched, so that nothing is known under two ids."""
+    ref = _named(reading) if reading.ignored_because is None and reading.fetch is None else None
+    if ref is None:
+        return reading
+    told = {"kind": reading.kind, "event_type": reading.event_type, "occurred_at": reading.occurred_at, "livemode": reading.livemode}
+    return Reading.model_validate(told | {"fetch": ref})
+
+
+def _named(reading: Reading) -> ObjectRef | None:
+    if reading.invoice is not None and reading.invoice.number is not None:
+        return ObjectRef(kind="invoice", vendor_id=f"number-{reading.invoice.number}")
+    if reading.charge_vendor_id is not None:
+        return ObjectRef(kind="payment", vendor_id=f"uuid-{reading.charge_vendor_id}")
+    if reading.subscription_vendor_id is not None:
+        return ObjectRef(kind="subscription", vendor_id=f"uuid-{reading.subscription_vendor_id}")
+    if reading.account is None:
+        return None
+    if reading.kind is EventKind.METHOD_UPDATED:
+        # It is told of an account that has one billing info, or of its primary one.
+        return ObjectRef(kind="billing_info", vendor_id=f"code-{reading.account.vendor_id}/")
+    return ObjectRef(kind="account", vendor_id=f"code-{reading.account.vendor_id}")
+
+
 def _read_json(event: Part) -> Reading:
     kind, what = event.need_text("object_type"), event.need_text("event_type")
     base: dict[str, object] = {"event_type": f"{kind}.{what}", "occurred_at": event.need_time("event_time")}
@@ -117,8 +142,15 @@ def _read_json(event: Part) -> Reading:
         ignored = "unknown type"
     if ignored is not None:
         return Reading.model_validate(base | {"kind": EventKind.OTHER, "ignored_because": ignored})
-    fetch = ObjectRef(kind=kind, vendor_id=event.need_text("id"))
-    return Reading.model_validate(base | {"kind": THIN.get((kind, what), FETCHED[kind]), "fetch": fetch})
+    known, vendor_id = THIN.get((kind, what), FETCHED[kind]), event.need_text("id")
+    if known is EventKind.METHOD_REMOVED:
+        # There is nothing left to fetch, and nothing more to know.
+        gone = CredentialSnapshot.model_validate({"vendor_id": vendor_id, "is_usable": False})
+        return Reading.model_validate(base | {"kind": known, "credentials": (gone,)})
+    account = event.text("account_code") if kind == "billing_info" else None
+    # A billing info is found by its account only.
+    fetch = ObjectRef(kind=kind, vendor_id=f"code-{account}/{vendor_id}" if account else vendor_id)
+    return Reading.model_validate(base | {"kind": known, "fetch": fetch})
 
 
 def _read_xml(notification: Notification) -> Reading:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from recoup.actions import SPECIFICATION, RiskClass
-from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFound, OutcomeUnknown
+from recoup.errors import BillingUnavailable, Defect, Malformed, Misconfigured, NotFetchable, NotFound
 from recoup.events import EventKind, ObjectRef, Reading
 from recoup.invoice import (
     AccountSnapshot,
@@ -17,15 +17,18 @@ from recoup.invoice import (
     DeclineCodes,
     InvoiceSnapshot,
 )
-from recoup.ports import Absent, Effect, EffectLookup, EffectResult, Found
+from recoup.ports import Absent, ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, Found, HistoryPage
 from recoup.settings import Connection
+from tools.http import GuardedTransport
+from tools.http_egress import api_base_of
+from tools.http_errors import Call, failure, json_object, refusal
 
 CAPABILITIES = frozenset(
     {"read", *(str(name) for name, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT})}
 )
 # The sandbox keeps keys for a day unless told otherwise; an hour less leaves room for a request that is already under way.
 KEY_VALID_SECONDS = 82_800.0
-TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+HISTORY_PAGE = 100
 # The vendor ids that an effect's references were resolved to, in the platform's words.
 RENAMED = {"credential_vendor_id": "credential", "attempt_vendor_key": "attempt"}
 ARGUMENTS = frozenset({"credential", "attempt", "amount_minor", "percent", "instalments", "until", "at", "agency"})
@@ -44,11 +47,12 @@ class SandboxBilling:
     def __init__(
         self, connection: Connection, *, key_valid_seconds: float = KEY_VALID_SECONDS, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        if not connection.api_base or not connection.api_key:
-            raise Misconfigured(f"connections.{connection.name} needs api_base and api_key to reach the sandbox platform")
-        self._name, self._key_valid_seconds = connection.name, key_valid_seconds
+        if not connection.api_key:
+            raise Misconfigured(f"connections.{connection.name} needs an api_key to reach the sandbox platform")
+        self._connection, self._name, self._key_valid_seconds = connection, connection.name, key_valid_seconds
         headers = {"Authorization": f"Bearer {connection.api_key}"}
-        self._client = httpx.AsyncClient(base_url=connection.api_base, headers=headers, timeout=TIMEOUT, transport=transport)
+        through = transport or GuardedTransport(connection)
+        self._client = httpx.AsyncClient(base_url=api_base_of(connection), headers=headers, transport=through)
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,22 +88,22 @@ class SandboxBilling:
     async def perform(self, effect: Effect) -> EffectResult:
         """Does it once while the key is valid. A lost answer, and an error of the server, leave the outcome unknown."""
         body = {"name": effect.name, "invoice": effect.invoice_vendor_id, "args": arguments(effect)}
+        call = Call(connection=self._name, what=effect.key, is_effect=True)
         try:
             response = await self._client.post("/v1/effects", json=body, headers={"Idempotency-Key": effect.key})
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
-            raise BillingUnavailable(self._name, "no connection, so nothing was sent") from exc
-        except httpx.TransportError as exc:
-            raise OutcomeUnknown(f"{self._name}: the answer to {effect.key} was lost") from exc
-        if response.status_code in {429, 503}:
-            raise BillingUnavailable(self._name, f"answered {response.status_code}, so nothing was done")
-        if response.status_code >= 500:
-            raise OutcomeUnknown(f"{self._name}: answered {response.status_code} to {effect.key}")
-        self._check_key(response)
-        if response.is_success:
-            return EffectResult.model_validate({key: response.json()[key] for key in ("state", "detail", "vendor_ref")})
+        except httpx.RequestError as exc:
+            raise failure(call, exc) from exc
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise BillingUnavailable(self._name, "answered 503, which of the sandbox says that nothing was done")
         if response.status_code == HTTPStatus.CONFLICT:
             raise Defect(f"{self._name}: {effect.key} was used with other parameters")
-        return EffectResult(state="refused", detail=f"answered {response.status_code}: {response.json().get('error', '')}")
+        said = refusal(call, response.status_code) if response.status_code != HTTPStatus.NOT_FOUND else None
+        if said is not None:
+            raise said
+        answer = json_object(call, response)
+        if response.is_success:
+            return EffectResult.model_validate({key: answer[key] for key in ("state", "detail", "vendor_ref")})
+        return EffectResult(state="refused", detail=f"answered {response.status_code}: {answer.get('error', '')}")
 
     async def find_effect(self, effect: Effect) -> EffectLookup:
         """Whether the platform booked something under the effect's key; raises BillingUnavailable where it cannot be asked."""
@@ -109,21 +113,61 @@ class SandboxBilling:
             return Absent()
         return Found(result=EffectResult.model_validate({key: found[key] for key in ("state", "detail", "vendor_ref")}))
 
-    async def _get(self, path: str) -> Json:
+    async def changed_since(self, cursor: str | None) -> ChangedPage:
+        """Raises NotFetchable: the sandbox keeps no list of what changed, and loses no events by itself."""
+        raise NotFetchable(f"{self._name}: the sandbox platform does not list what changed since {cursor or 'its beginning'}")
+
+    async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
+        """Invoices issued since then, each as it is when it stands alone; raises Malformed, BillingUnavailable."""
+        after = {"after": cursor} if cursor else {}
+        page = await self._get("/v1/invoices", {"since": since.isoformat(), "limit": HISTORY_PAGE, **after})
+        readings = tuple(invoice_reading(document) for document in page["invoices"])
+        oldest = readings[-1].invoice if readings else None
+        return HistoryPage(
+            readings=readings,
+            cursor=oldest.vendor_id if oldest else cursor,
+            has_more=page["has_more"],
+            reached=oldest.issued_at if oldest else None,
+        )
+
+    async def examine(self) -> tuple[CheckResult, ...]:
+        """Whether the sandbox answers and takes the key, and its webhooks can be told from others'. Raises BillingUnavailable."""
+        return await self._credentials(), self._signatures(), self._money()
+
+    async def _credentials(self) -> CheckResult:
+        fix = f"put the key that recoup sandbox was started with into the variable of connections.{self._name}.api_key"
         try:
-            response = await self._client.get(path)
-        except httpx.TransportError as exc:
-            raise BillingUnavailable(self._name, f"did not answer {path}") from exc
-        if response.status_code == HTTPStatus.NOT_FOUND:
-            raise NotFound(f"{self._name}: there is no {path}")
-        self._check_key(response)
+            await self._get("/v1/effects/no_such_effect")
+        except Misconfigured as exc:
+            return CheckResult(name="credentials", ok=False, found=str(exc), fix=fix)
+        except NotFound:
+            return CheckResult(name="credentials", ok=True, found="the sandbox takes the api_key")
+        raise Defect(f"{self._name}: the sandbox knows an effect that nobody ever asked for")
+
+    def _signatures(self) -> CheckResult:
+        number = len(self._connection.webhook_secrets)
+        fix = None if number else f"put the secret that recoup sandbox signs with into connections.{self._name}.webhook_secrets"
+        return CheckResult(name="webhook secret", ok=number > 0, found=f"{number or 'no'} secret{'s' * (number != 1)}", fix=fix)
+
+    def _money(self) -> CheckResult:
+        live = self._connection.livemode
+        fix = f"leave livemode out of connections.{self._name}, or set it to false" if live else None
+        return CheckResult(name="live or test", ok=not live, found="live, where no money is" if live else "test", fix=fix)
+
+    async def _get(self, path: str, query: dict[str, str | int] | None = None) -> Json:
+        call = Call(connection=self._name, what=f"GET {path}")
+        try:
+            response = await self._client.get(path, params=query)
+        except httpx.RequestError as exc:
+            raise failure(call, exc) from exc
+        said = refusal(call, response.status_code)
+        if said is not None:
+            raise said
+        if response.status_code == HTTPStatus.BAD_REQUEST:
+            raise Malformed(f"{self._name}: the sandbox platform does not understand what {path} was asked")
         if not response.is_success:
             raise BillingUnavailable(self._name, f"answered {response.status_code} to {path}")
-        return response.json()
-
-    def _check_key(self, response: httpx.Response) -> None:
-        if response.status_code in {401, 403}:
-            raise Misconfigured(f"connections.{self._name}: the platform refuses the api_key")
+        return json_object(call, response)
 
 
 def arguments(effect: Effect) -> Json:

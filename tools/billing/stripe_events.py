@@ -1,14 +1,14 @@
 """Stripe's webhook events of any API version, read purely: what happened, and the snapshots that stand in the event."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from recoup.errors import Malformed
 from recoup.events import CancellationKind, EventIdentity, EventKind, Reading
-from recoup.invoice import AccountSnapshot, AttemptSnapshot, AttemptStatus, CredentialSlot, InvoiceSnapshot
+from recoup.invoice import AttemptSnapshot, AttemptStatus, CredentialSlot, InvoiceSnapshot
 from tools.billing.json_part import Part
 from tools.billing.strict_json import parse_object
+from tools.billing.stripe_envelope import FIRST_TOLD, Envelope
 from tools.billing.stripe_invoices import (
     account_of,
     account_of_invoice,
@@ -25,6 +25,7 @@ from tools.billing.stripe_payments import (
     credential_of,
     credentials_of_payment,
     currency_of,
+    made_by,
 )
 from tools.billing.stripe_types import INVOICE_KINDS, TYPES, reason_to_ignore
 
@@ -37,32 +38,6 @@ ATTEMPT_KINDS = {
     AttemptStatus.PENDING: EventKind.OTHER,
     AttemptStatus.UNKNOWN: EventKind.OTHER,
 }
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """The event around its object. ``previous`` are the attributes that changed, as they were."""
-
-    event_type: str
-    created: datetime
-    livemode: bool | None
-    subject: Part
-    previous: Part
-
-    def reading(self, kind: EventKind, **told: object) -> Reading:
-        """A reading with what the envelope knows."""
-        base: dict[str, object] = {
-            "kind": kind,
-            "event_type": self.event_type,
-            "occurred_at": self.created,
-            "livemode": self.livemode,
-        }
-        return Reading.model_validate(base | told)
-
-    def account(self) -> AccountSnapshot | None:
-        """The customer that the object names, or named until this event."""
-        vendor_id = self.subject.ref("customer") or self.previous.ref("customer")
-        return AccountSnapshot(vendor_id=vendor_id, observed_at=self.created) if vendor_id else None
 
 
 def event_identity(payload: str, content_type: str) -> EventIdentity:  # noqa: ARG001 - the platform modules share one signature
@@ -81,6 +56,7 @@ def read_event(payload: str, content_type: str) -> Reading:  # noqa: ARG001 - th
         livemode=event.flag("livemode"),
         subject=data.part("object"),
         previous=data.part("previous_attributes"),
+        key=event.part("request").text("idempotency_key"),
     )
     named = TYPES.get(envelope.event_type)
     if named is None:
@@ -89,6 +65,12 @@ def read_event(payload: str, content_type: str) -> Reading:  # noqa: ARG001 - th
         raise Malformed("data.object is missing")
     # Some senders put another object into an event than its type says: what it is counts, not what it should be.
     return OBJECTS.get(envelope.subject.text("object") or named, OBJECTS[named])(envelope)
+
+
+def reading_of(event_type: str, at: datetime, subject: Part, previous: Part) -> Reading:
+    """What an event of that type would say of an object that was read at ``at``; raises Malformed."""
+    told = Envelope(event_type=event_type, created=at, livemode=subject.flag("livemode"), subject=subject, previous=previous)
+    return OBJECTS[TYPES[event_type]](told)
 
 
 def _read_invoice(envelope: Envelope) -> Reading:
@@ -152,7 +134,7 @@ def _payment(envelope: Envelope, payment: Part, attempt: AttemptSnapshot, kind: 
         kind,
         invoice=snapshot,
         account=envelope.account(),
-        attempts=(attempt,),
+        attempts=(made_by(attempt, envelope.key if envelope.event_type in FIRST_TOLD else None),),
         credentials=credentials_of_payment(payment),
         charge_vendor_id=attempt.charge_vendor_id,
         intent_vendor_id=attempt.intent_vendor_id,

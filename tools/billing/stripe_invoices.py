@@ -53,7 +53,7 @@ def invoice_of(invoice: Part, observed_at: datetime) -> InvoiceSnapshot:
         total_minor=invoice.integer("total"),
         tax_minor=_tax(invoice),
         due_minor=invoice.integer("amount_due"),
-        paid_minor=_paid(invoice),
+        paid_minor=_received(invoice),
         remaining_minor=_remaining(invoice),
         credited_minor=_sum(invoice.integer("pre_payment_credit_notes_amount"), invoice.integer("post_payment_credit_notes_amount")),
         collection_method=CollectionMethod(method) if method in set(CollectionMethod) else None,
@@ -170,6 +170,11 @@ def _paid(invoice: Part) -> int | None:
     if told is None and invoice.has("paid"):
         return invoice.integer("amount_due") if invoice.flag("paid") else 0
     return told
+
+
+def _received(invoice: Part) -> int | None:
+    """What was paid, with what came beyond the amount due: from 2025 on Stripe counts that apart."""
+    return _sum(_paid(invoice), invoice.integer("amount_overpaid")) if invoice.text("status") == "paid" else _paid(invoice)
 
 
 def _remaining(invoice: Part) -> int | None:

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
+from recoup.ids import PREFIXES
 from recoup.invoice import AttemptSnapshot, AttemptStatus, CredentialSnapshot, DeclineCodes, Initiator, Rail
 from recoup.money import checked_currency
 from tools.billing.json_part import Part
 
 PROCESSOR = "stripe"
+OUR_KEYS = f"{PREFIXES['action']}_"
 
 CHARGE_STATUS = {
     "succeeded": AttemptStatus.SUCCEEDED,
@@ -111,6 +113,14 @@ def attempt_of_invoice_payment(payment: Part, observed_at: datetime, *, open_mea
             "payment_vendor_id": payment.text("id"),
         }
     )
+
+
+def made_by(attempt: AttemptSnapshot, key: str | None) -> AttemptSnapshot:
+    """The attempt with who made it, where the idempotency key of its cause is the id of an action of ours."""
+    if key is None or not key.startswith(OUR_KEYS):
+        return attempt
+    told = {"action_id": key, "initiator": Initiator.RECOUP, "customer_initiated": False, "cit_confidence": 1.0}
+    return attempt.model_copy(update=told)
 
 
 def credentials_of_payment(payment: Part) -> tuple[CredentialSnapshot, ...]:

@@ -49,9 +49,12 @@ FORMATS: Mapping[Platform, WebhookFormat] = {
 }
 
 
-def read_webhook(platform: Platform, payload: str, content_type: str, received_at: datetime) -> Reading:
-    """What an event says, as of its arrival where it does not tell its time; raises Malformed."""
-    return recurly_events.dated(FORMATS[platform].read(payload, content_type), received_at)
+def read_webhook(platform: Platform, payload: str, content_type: str, received_at: datetime, *, can_fetch: bool = False) -> Reading:
+    """What an event says, as of its arrival where it does not tell its time; raises Malformed. ``can_fetch``: the platform can be read,
+    so that an event whose ids its API does not know only has to point at what is meant."""
+    reading = recurly_events.dated(FORMATS[platform].read(payload, content_type), received_at)
+    is_classic = platform is Platform.RECURLY and content_type in XML_TYPES
+    return recurly_events.pointing(reading) if is_classic and can_fetch else reading
 
 
 def proves_by_header(content_type: str) -> bool:

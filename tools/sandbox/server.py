@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Header, Query, Request, params
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel
 from starlette.types import Receive, Scope, Send
@@ -97,18 +97,7 @@ def _vendor_routes(app: FastAPI, sim: Simulation, options: Options, courier: Cou
             await asyncio.sleep(options.latency_ms / 1000)
 
     slow = [Depends(take_time)]
-
-    @app.get("/v1/invoices/{invoice_id}", dependencies=slow)
-    async def get_invoice(invoice_id: str) -> views.Json:
-        return views.invoice_document(sim, invoice_id)
-
-    @app.get("/v1/customers/{customer_id}/invoice", dependencies=slow)
-    async def get_invoice_of_customer(customer_id: str) -> views.Json:
-        return views.invoice_document(sim, views.newest_invoice_of(sim, customer=customer_id) or customer_id)
-
-    @app.get("/v1/subscriptions/{subscription_id}/invoice", dependencies=slow)
-    async def get_invoice_of_subscription(subscription_id: str) -> views.Json:
-        return views.invoice_document(sim, views.newest_invoice_of(sim, subscription=subscription_id) or subscription_id)
+    _reading_routes(app, sim, slow)
 
     @app.get("/v1/effects/{key}", dependencies=slow)
     async def get_effect(key: str) -> views.Json:
@@ -126,6 +115,24 @@ def _vendor_routes(app: FastAPI, sim: Simulation, options: Options, courier: Cou
         if courier:
             courier.wake()
         return _Broken() if given.drops else _response(given)
+
+
+def _reading_routes(app: FastAPI, sim: Simulation, slow: list[params.Depends]) -> None:
+    @app.get("/v1/invoices", dependencies=slow)
+    async def get_invoices(since: AwareDatetime, limit: Annotated[int, Query(ge=1, le=100)] = 100, after: str | None = None) -> views.Json:
+        return views.invoices_page(sim, since, after, limit)
+
+    @app.get("/v1/invoices/{invoice_id}", dependencies=slow)
+    async def get_invoice(invoice_id: str) -> views.Json:
+        return views.invoice_document(sim, invoice_id)
+
+    @app.get("/v1/customers/{customer_id}/invoice", dependencies=slow)
+    async def get_invoice_of_customer(customer_id: str) -> views.Json:
+        return views.invoice_document(sim, views.newest_invoice_of(sim, customer=customer_id) or customer_id)
+
+    @app.get("/v1/subscriptions/{subscription_id}/invoice", dependencies=slow)
+    async def get_invoice_of_subscription(subscription_id: str) -> views.Json:
+        return views.invoice_document(sim, views.newest_invoice_of(sim, subscription=subscription_id) or subscription_id)
 
 
 def _control_routes(app: FastAPI, sim: Simulation, courier: Courier | None) -> None:

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+from recoup.errors import Malformed
 from tools.sandbox.bank import attempts_of
 from tools.sandbox.behaviour import Doing
 from tools.sandbox.causes import Code
@@ -25,6 +26,21 @@ def invoice_document(sim: Simulation, invoice_id: str) -> Json:
         "attempts": [_attempt(attempt) for attempt in attempts_of(sim, invoice_id)],
         "methods": [_method(row) for row in sim.methods(invoice.customer)],
     }
+
+
+def invoices_page(sim: Simulation, since: datetime, after: str | None, limit: int) -> Json:
+    """Documents of the invoices issued since then, newest first, from behind the invoice ``after``; raises Malformed for no such one."""
+    issued_at = "datetime(json_extract(bill, '$.charged_at'))"
+    place = sim.store.value(f"SELECT {issued_at} FROM invoices WHERE id = ?", (after,))  # noqa: S608 - a constant
+    if after is not None and place is None:
+        raise Malformed(f"there is no invoice {after} to go on from")
+    rows = sim.store.all(
+        InvoiceRow,
+        f"SELECT * FROM invoices WHERE status <> 'draft' AND {issued_at} >= datetime(?)"  # noqa: S608 - a constant
+        f" AND (? IS NULL OR ({issued_at}, id) < (?, ?)) ORDER BY {issued_at} DESC, id DESC LIMIT ?",
+        (since.isoformat(), after, place, after, limit + 1),
+    )
+    return {"invoices": [invoice_document(sim, row.id) for row in rows[:limit]], "has_more": len(rows) > limit}
 
 
 def newest_invoice_of(sim: Simulation, *, customer: str | None = None, subscription: str | None = None) -> str | None:

@@ -1,0 +1,133 @@
+"""``recoup connections``: which platforms are connected, what can be done there, and whether each connection is set up."""
+
+import asyncio
+from typing import Literal
+
+import click
+
+from api.cli.backfill import backfill
+from api.cli.drift import drift
+from api.cli.listing import ListsByItself
+from api.cli.output import json_option, print_json, print_rows
+from recoup.ports import CheckResult
+from recoup.record import Record
+from recoup.settings import Connection, Settings
+
+COLUMNS = ("name", "platform", "money", "address", "cannot", "problem")
+# A check asks a dozen questions; a platform that answers each of them slowly is found out before a person leaves.
+PATIENCE_SECONDS = 60.0
+
+
+class ConnectionLine(Record):
+    """One connection. ``address``: where it is called, None where only its events are heard; ``can`` and ``cannot``: reading and the
+    actions that need the platform; ``problem``: why it cannot be opened."""
+
+    name: str
+    platform: str
+    money: Literal["live", "simulated"]
+    entity: str
+    address: str | None = None
+    can: tuple[str, ...] = ()
+    cannot: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@click.group(cls=ListsByItself)
+def command() -> None:
+    """The connections of recoup.toml. Only their backfill and their drift need a database."""
+
+
+command.add_command(backfill)
+command.add_command(drift)
+
+
+@command.command("list")
+@json_option
+def list_connections(*, as_json: bool) -> None:
+    """List all connections and what cannot be done through each."""
+    from api.cli.running import run
+
+    async def show(settings: Settings) -> None:
+        from graph.settings import load_connections
+
+        lines = [await line_of(connection) for connection in load_connections(settings).values()]
+        empty = f"There are none; write [connections.NAME] into {settings.config}."
+        print_rows(lines, COLUMNS, as_json=as_json, empty=empty)
+
+    run(show)
+
+
+@command.command()
+@click.argument("name")
+@json_option
+def check(name: str, *, as_json: bool) -> None:
+    """Ask the platform of the connection NAME whether all is set up: credentials, permissions, webhooks, clock, live or test.
+
+    Changes nothing. Exit code 1 where there is anything to mend.
+    """
+    from api.cli.running import run
+
+    async def ask(settings: Settings) -> tuple[CheckResult, ...]:
+        from graph.settings import load_connections
+        from recoup.errors import NotFound
+
+        connections = load_connections(settings)
+        if name not in connections:
+            raise NotFound(f"there is no connection {name!r} in {settings.config}; there are: {', '.join(connections) or 'none'}")
+        return await checks_of(connections[name])
+
+    checks = run(ask)
+    is_ready = all(result.ok for result in checks)
+    if as_json:
+        print_json({"connection": name, "ready": is_ready, "checks": checks})
+    else:
+        _print(checks)
+    if not is_ready:
+        raise click.exceptions.Exit(1)
+
+
+async def line_of(connection: Connection) -> ConnectionLine:
+    """What can be told of a connection without calling its platform."""
+    from graph.bootstrap import open_billing
+    from recoup.actions import SPECIFICATION, RiskClass
+    from recoup.errors import Misconfigured
+    from tools.http_egress import api_base_of
+
+    money = "simulated" if connection.simulated else "live"
+    plain = ConnectionLine(name=connection.name, platform=connection.platform, money=money, entity=connection.entity)
+    needed = ["read", *(str(action) for action, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT})]
+    try:
+        async with open_billing(connection) as billing:
+            can = tuple(name for name in needed if name in billing.capabilities)
+            address = api_base_of(connection) if can else None
+    except Misconfigured as exc:
+        return plain.model_copy(update={"problem": str(exc)})
+    return plain.model_copy(update={"address": address, "can": can, "cannot": tuple(name for name in needed if name not in can)})
+
+
+async def checks_of(connection: Connection) -> tuple[CheckResult, ...]:
+    """Everything that the platform was asked; that it cannot be reached at all is a finding as well."""
+    from graph.bootstrap import open_billing
+    from recoup.errors import BillingUnavailable, Misconfigured
+
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), open_billing(connection) as billing:
+            return await billing.examine()
+    except Misconfigured as exc:
+        return (CheckResult(name="settings", ok=False, found=str(exc), fix=f"correct connections.{connection.name} in recoup.toml"),)
+    except (BillingUnavailable, TimeoutError) as exc:
+        found = str(exc) or f"no end after {PATIENCE_SECONDS:.0f} s"
+        fix = "see whether this machine may call out, and the vendor's status page; then check again"
+        return (CheckResult(name="reachable", ok=False, found=found, fix=fix),)
+
+
+def _print(checks: tuple[CheckResult, ...]) -> None:
+    width = max((len(result.name) for result in checks), default=0)
+    for result in checks:
+        level = click.style("ok  ", fg="green") if result.ok else click.style("fail", fg="red")
+        click.echo(f"{level}  {result.name:<{width}}  {result.found}")
+        if result.fix is not None:
+            click.echo(f"{'':6}{'':<{width}}  mend: {result.fix}")
+    faults = sum(not result.ok for result in checks)
+    if faults:
+        click.echo(f"{faults} of {len(checks)} to mend.", err=True)

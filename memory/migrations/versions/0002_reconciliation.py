@@ -1,0 +1,17 @@
+"""What webhooks may have lost is asked for, and what had been missed is kept."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Executes the SQL beside this folder; plain SQL is what people review."""
+    text = Path(__file__).parents[1].joinpath("0002_reconciliation.sql").read_text(encoding="utf-8")
+    # The driver's own cursor and no parameters: the text holds many statements.
+    op.get_bind().connection.cursor().execute(text)

@@ -1,0 +1,194 @@
+"""Reads Recurly: an invoice with all that belongs to it, the objects that thin events point at, and what changed since."""
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+
+from recoup.errors import Malformed, NotFetchable, NotFound
+from recoup.events import EventKind, ObjectRef, Reading
+from recoup.invoice import AccountSnapshot, CredentialSlot, CredentialSnapshot
+from recoup.ports import ChangedPage
+from tools.billing.json_part import Part
+from tools.billing.recurly_http import PAGE, Answer, FeatureMissing, RecurlyHttp, next_query, segment
+from tools.billing.recurly_snapshots import (
+    Wallet,
+    account_of,
+    attempt_of,
+    cancellation_of,
+    credential_of,
+    credentials_of,
+    invoice_of,
+    purchases,
+    slot_of,
+)
+
+# Events of one second come one after the other, and clocks are told in whole seconds: what was read is read again by this much.
+OVERLAP = timedelta(minutes=2)
+BEGINNING = "beginning"
+
+
+class RecurlyReader:
+    """Reads; changes nothing."""
+
+    def __init__(self, http: RecurlyHttp) -> None:
+        self._http = http
+        self._subdomain: str | None = None
+
+    async def invoice(self, invoice_id: str) -> Reading:
+        """The charge invoice by id, or by its number as ``number-1000``. A credit invoice stands for the invoice it gives back."""
+        answer = await self._http.get(f"/invoices/{segment(invoice_id)}")
+        previous = answer.document.text("previous_invoice_id")
+        if answer.document.text("type") == "credit":
+            return await self.invoice(previous) if previous else _of_account(account_of(answer.document.part("account"), answer.at))
+        return await self._complete(answer)
+
+    async def fetch(self, ref: ObjectRef) -> Reading:
+        """What a thin event points at; raises NotFetchable for a kind that is not read here."""
+        match ref.kind:
+            case "invoice" | "charge_invoice" | "credit_invoice" | "dunning_event":
+                # A dunning event bears the id of its invoice.
+                return await self.invoice(ref.vendor_id)
+            case "payment":
+                return await self._invoice_of_payment(ref.vendor_id)
+            case "subscription":
+                return await self._subscription(ref.vendor_id)
+            case "account":
+                answer = await self._http.get(f"/accounts/{segment(ref.vendor_id)}")
+                return _of_account(account_of(answer.document, answer.at))
+            case "billing_info":
+                return await self._billing_info(ref.vendor_id)
+            case _:
+                raise NotFetchable(f"{self._http.name}: nothing here reads a {ref.kind} of Recurly")
+
+    async def invoices_changed_since(self, cursor: str | None) -> ChangedPage:
+        """One page of invoices by their last change, oldest first.
+
+        The list is asked for anew from the time of the last one seen, less an overlap, and never by Recurly's own cursor alone: an
+        invoice that changes while the pages are turned moves to the end and is seen there."""
+        since, turned = _read_cursor(cursor)
+        query: dict[str, str | int] = {"sort": "updated_at", "order": "asc", "limit": PAGE}
+        if since is not None:
+            query["begin_time"] = since.isoformat().replace("+00:00", "Z")
+        if turned is not None:
+            query["cursor"] = turned
+        page = await self._http.get("/invoices", query)
+        refs = tuple(ObjectRef(kind="invoice", vendor_id=one.need_text("id")) for one in page.document.parts("data"))
+        following = next_query(page.document)
+        if following is not None:
+            return ChangedPage(refs=refs, cursor=_cursor(since, following.get("cursor")), has_more=True)
+        # By the platform's own clock; what it has changed and is only about to list lies within the overlap.
+        reached = page.at - OVERLAP
+        return ChangedPage(refs=refs, cursor=_cursor(reached if since is None else max(since, reached), None), has_more=False)
+
+    async def _wallet(self, account: str) -> list[Part] | None:
+        """All billing infos of the account at that path; None where the site has no wallets, and an account one billing info."""
+        try:
+            return [info async for page in self._http.pages(f"{account}/billing_infos") for info in page.document.parts("data")]
+        except FeatureMissing:
+            return None
+
+    async def subdomain(self) -> str | None:
+        """The first part of the site's address, which its hosted pages have; it does not change while we run."""
+        if self._subdomain is None:
+            sites = (await self._http.get("/sites", {"limit": 1})).document.parts("data")
+            self._subdomain = sites[0].text("subdomain") if sites else None
+        return self._subdomain
+
+    async def _complete(self, answer: Answer) -> Reading:
+        invoice = answer.document
+        account_id = invoice.part("account").need_text("id")
+        here = f"/accounts/{segment(account_id)}"
+        account, wallet_told, subdomain = await asyncio.gather(self._http.get(here), self._wallet(here), self.subdomain())
+        infos = _only(account.document) if wallet_told is None else wallet_told
+        wallet = Wallet(account_id, invoice.text("billing_info_id"), infos)
+        tries = purchases(invoice)
+        site = f"{subdomain}.{self._http.hosted_domain}" if subdomain else None
+        snapshot = invoice_of(invoice, answer.at, _hosted_page(account.document, site))
+        return Reading(
+            kind=EventKind.INVOICE_CHANGED,
+            event_type="invoice.read",
+            occurred_at=answer.at,
+            account=account_of(account.document, account.at),
+            invoice=snapshot,
+            attempts=tuple(attempt_of(one, wallet, answer.at) for one in tries),
+            credentials=credentials_of(wallet, tries),
+            subscription_vendor_id=snapshot.subscription_vendor_id,
+        )
+
+    async def _invoice_of_payment(self, transaction_id: str) -> Reading:
+        """A refund stands on a credit invoice, and concerns the invoice whose payment it gives back."""
+        transaction = (await self._http.get(f"/transactions/{segment(transaction_id)}")).document
+        original = transaction.text("original_transaction_id")
+        if original is not None:
+            transaction = (await self._http.get(f"/transactions/{segment(original)}")).document
+        invoice_id = transaction.part("invoice").text("id")
+        if invoice_id is None:
+            raise NotFound(f"{self._http.name}: the transaction belongs to no invoice")
+        return await self.invoice(invoice_id)
+
+    async def _subscription(self, subscription_id: str) -> Reading:
+        answer = await self._http.get(f"/subscriptions/{segment(subscription_id)}")
+        subscription = answer.document
+        is_ending = subscription.text("state") in {"canceled", "expired"}
+        return Reading(
+            kind=EventKind.SUBSCRIPTION_CHANGED,
+            event_type="subscription.read",
+            occurred_at=answer.at,
+            account=account_of(subscription.part("account"), answer.at),
+            subscription_vendor_id=subscription.need_text("id"),
+            cancellation=cancellation_of(subscription) if is_ending else None,
+        )
+
+    async def _billing_info(self, told: str) -> Reading:
+        """``told``: the account, a slash, and the id of a billing info, or nothing for the primary one. It is found by its account only."""
+        account_id, _, info_id = told.rpartition("/")
+        if not account_id:
+            raise NotFetchable(f"{self._http.name}: the event does not tell whose billing info it is about")
+        here = f"/accounts/{segment(account_id)}"
+        account, wallet_told = await asyncio.gather(self._http.get(here), self._wallet(here))
+        infos = _only(account.document) if wallet_told is None else wallet_told
+        info = next((one for one in infos if one.text("id") == info_id or (not info_id and one.flag("primary_payment_method"))), None)
+        reading, vendor_id = _of_account(account_of(account.document, account.at)), account.document.need_text("id")
+        if info is None:
+            gone = CredentialSnapshot.model_validate({"vendor_id": info_id, "is_usable": False}) if info_id else None
+            return reading.model_copy(update={"credentials": (gone,) if gone else ()})
+        slot = slot_of(info, None) or await self._slot_in_subscriptions(vendor_id, info_id)
+        return reading.model_copy(update={"credentials": (credential_of(info, vendor_id, slot),)})
+
+    async def _slot_in_subscriptions(self, account_id: str, info_id: str) -> CredentialSlot | None:
+        here = f"/accounts/{segment(account_id)}/subscriptions"
+        async for page in self._http.pages(here, {"state": "live", "limit": PAGE}):
+            if any(one.text("billing_info_id") == info_id for one in page.document.parts("data")):
+                return CredentialSlot.SUBSCRIPTION
+        return None
+
+
+def _of_account(account: AccountSnapshot) -> Reading:
+    return Reading(kind=EventKind.ACCOUNT_CHANGED, event_type="account.read", occurred_at=account.observed_at, account=account)
+
+
+def _only(account: Part) -> list[Part]:
+    """The billing info that the account itself tells."""
+    primary = account.part("billing_info")
+    return [primary] if primary else []
+
+
+def _hosted_page(account: Part, site: str | None) -> str | None:
+    """Where the customer changes the payment method, without a password; Recurly then collects what is past due."""
+    token = account.text("hosted_login_token")
+    return f"https://{site}/account/billing_info/edit?ht={token}" if token and site else None
+
+
+def _cursor(since: datetime | None, turned: str | None) -> str:
+    return json.dumps({"since": since.isoformat() if since else BEGINNING, "page": turned}, separators=(",", ":"))
+
+
+def _read_cursor(cursor: str | None) -> tuple[datetime | None, str | None]:
+    if cursor is None:
+        return None, None
+    try:
+        told = json.loads(cursor)
+        since = None if told["since"] == BEGINNING else datetime.fromisoformat(told["since"])
+        return since, told["page"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise Malformed("this is not a cursor that Recurly's adapter gave") from exc
