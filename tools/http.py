@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import httpx
 
+from recoup.monotonic import MachineTime, MonotonicTime
 from recoup.record import Record
 from recoup.settings import Connection
 from tools.http_admission import Admission
@@ -15,7 +16,6 @@ from tools.http_breaker import Breaker
 from tools.http_egress import Egress, Resolver, system_resolver
 from tools.http_errors import CircuitOpen, NotSent, Redirected, TooLong, silence_seconds
 from tools.http_limits import Lane, Limits, current_lane, endpoint_of, limits_for
-from tools.http_time import MachineTime, MonotonicTime
 
 TIMEOUT = httpx.Timeout(connect=2.0, write=5.0, read=30.0, pool=2.0)
 MOST_ADDRESSES = 3

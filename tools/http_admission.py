@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from recoup.monotonic import MonotonicTime
 from tools.http_errors import Crowded
 from tools.http_limits import Lane, Limits, Rates
-from tools.http_time import MonotonicTime
 
 
 @dataclass(eq=False)

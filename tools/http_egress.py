@@ -8,9 +8,9 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 import httpx
 
 from recoup.errors import Misconfigured
+from recoup.monotonic import MonotonicTime
 from recoup.settings import Connection, Platform
 from tools.http_errors import EgressRefused
-from tools.http_time import MonotonicTime
 
 Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], Awaitable[tuple[str, ...]]]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from recoup.errors import BillingUnavailable, Misconfigured, OutcomeUnknown
+from recoup.monotonic import MachineTime
 from recoup.settings import Platform
 from tests.factories import make_connection
 from tests.manual_time import SkippingTime
@@ -20,7 +21,6 @@ from tools.http import TRIES_OF_READS, Bounds, GuardedTransport, pinned
 from tools.http_breaker import Breaker
 from tools.http_errors import Call, CircuitOpen, Crowded, EgressRefused, TooLong, failure, json_object, refusal, request_id_of
 from tools.http_limits import Limits
-from tools.http_time import MachineTime
 
 SECRET = "sk_live_never_to_be_shown"
 STATUSES = {Trouble.RATE_LIMITED: 429, Trouble.UNAVAILABLE: 503, Trouble.REVOKED_KEY: 401}

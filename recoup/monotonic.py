@@ -1,4 +1,5 @@
-"""The monotonic time in which waiting is measured; tests put their own in its place."""
+"""Monotonic time, in which waiting and leases are measured: pauses and changes of the wall clock do not fool it. Tests put their own
+in its place."""
 
 import asyncio
 import time
