@@ -1,0 +1,17 @@
+"""What is told of a case is written back to its platform, and a row says what is not there yet."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Executes the SQL beside this folder; plain SQL is what people review."""
+    text = Path(__file__).parents[1].joinpath("0004_mirror.sql").read_text(encoding="utf-8")
+    # The driver's own cursor and no parameters: the text holds many statements.
+    op.get_bind().connection.cursor().execute(text)
