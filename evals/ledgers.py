@@ -14,7 +14,9 @@ import httpx
 
 @dataclass(frozen=True)
 class PlatformAttempt:
-    """One attempt in the platform's own ledger. ``key`` is the idempotency key it came with (None: the platform's or customer's own)."""
+    """One attempt in the platform's own ledger. ``key`` is the idempotency key it came with (None: the platform's or customer's own).
+
+    ``code`` is a word of ``processor``."""
 
     id: str
     invoice: str
@@ -27,6 +29,7 @@ class PlatformAttempt:
     key: str | None
     status: str
     code: str | None
+    processor: str = "sandbox"
 
 
 @dataclass(frozen=True)

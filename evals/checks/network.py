@@ -134,7 +134,7 @@ def _by_card(
             is_ours=attempt.initiator == "recoup",
             by_customer_surely=attempt.initiator == "customer",
             status=attempt.status,
-            processor="sandbox",
+            processor=attempt.processor,
             code=attempt.code,
         )
         entry = Entry(one, told.get((attempt.invoice, attempt.id)), starts.get(attempt.key or ""))

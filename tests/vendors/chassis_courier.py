@@ -33,10 +33,10 @@ class Delivery:
 
 
 class Courier:
-    """Keeps parcels until the test lets them go."""
+    """Keeps parcels until the test lets them go. ``signs_at``: the clock of signing, the wall's for who checks the age by the wall."""
 
     def __init__(self, now: Callable[[], datetime], seed: int = 0) -> None:
-        self._now = now
+        self.signs_at = now
         self._random = random.Random(seed)
         self.waiting: list[Parcel] = []
         self.delivered: list[Delivery] = []
@@ -69,7 +69,7 @@ class Courier:
         return lost
 
     async def _deliver_one(self, client: httpx.AsyncClient, parcel: Parcel) -> Delivery:
-        headers = {"content-type": "application/json; charset=utf-8", **parcel.sign(parcel.body, self._now())}
+        headers = {"content-type": "application/json; charset=utf-8", **parcel.sign(parcel.body, self.signs_at())}
         try:
             response = await client.post(parcel.url, content=parcel.body, headers=headers)
         except httpx.TransportError:
