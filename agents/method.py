@@ -6,9 +6,8 @@ from functools import lru_cache
 from recoup.category import STRICTNESS, Category, Retry
 from recoup.decline import Treatment, treat_category
 from recoup.facts import AttemptFacts, CaseFacts, CredentialFacts
-from recoup.ledger import Ledger
 from recoup.meaning import UNSUCCESSFUL, treatment_of, unsaid
-from recoup.network import Allowed, Denied, NotBefore, permit
+from recoup.network import ATTEMPTS_KEPT, Denied, permission
 from recoup.proposal import RuleHit
 from recoup.record import Record
 from recoup.rule_data import load_rules
@@ -88,11 +87,6 @@ def standing(facts: CaseFacts) -> Standing:
     return Standing(treatment=treatment, is_chargeable=method.is_usable, bars=_ranked(told), failure=own, fresh_since=fresh_since)
 
 
-def permission(credential: CredentialFacts, facts: CaseFacts, at: datetime) -> Allowed | NotBefore | Denied:
-    """Whether what remains may be charged on that one of the account's credentials at ``at``, as networks and schemes have it."""
-    return permit(Ledger(facts.ledger_of(credential.id)), credential, facts.invoice, at)
-
-
 def unsuccessful(facts: CaseFacts) -> list[AttemptFacts]:
     """Attempts that did not bring the money and are over, oldest first."""
     return [a for a in facts.attempts if a.status in UNSUCCESSFUL]
@@ -119,8 +113,11 @@ def _treatment(attempt: AttemptFacts | None, facts: CaseFacts) -> Treatment:
 
 
 def _told(method: CredentialFacts, facts: CaseFacts) -> list[RuleHit]:
+    """What was said of it for good. Room that is kept for the platform says nothing of the method."""
     answer = permission(method, facts, facts.now)
-    return [hit for hit in answer.rules if hit.not_before is None] if isinstance(answer, Denied) else []
+    if not isinstance(answer, Denied):
+        return []
+    return [hit for hit in answer.rules if hit.not_before is None and hit.rule != ATTEMPTS_KEPT]
 
 
 def _ranked(bars: list[RuleHit]) -> tuple[RuleHit, ...]:

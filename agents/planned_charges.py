@@ -6,14 +6,14 @@ None is proposed that networks, schemes or processors forbid at that moment, who
 from datetime import datetime, timedelta
 
 from agents.history import spoken_for
-from agents.method import Standing, permission, unsuccessful
+from agents.method import Standing, unsuccessful
 from agents.planning import Part, Planner
 from agents.schedule import day, due_slot, next_slot, platform_busy_until, retry_slots
 from recoup.actions import ActionName, ChargeArgs
 from recoup.category import Category, Retry
 from recoup.facts import CredentialFacts
 from recoup.meaning import treatment_of
-from recoup.network import Allowed, Denied, NotBefore
+from recoup.network import ATTEMPTS_KEPT, Allowed, Denied, NotBefore, permission
 from recoup.proposal import RuleHit
 
 # How often a retry of this kind is the right thing to do, before anything is learnt; an unknown code stays under the threshold
@@ -50,7 +50,7 @@ def retry(planner: Planner, method: Standing) -> Part:
         return _later(planner, credential, coming, f"{why}; banks answer better to fewer tries")
     answer = permission(credential, facts, facts.now)
     if not isinstance(answer, Allowed):
-        return _forbidden(answer)
+        return _forbidden(answer, coming)
     action = planner.act(
         ActionName.RETRY_PAYMENT,
         ChargeArgs(credential_id=credential.id, amount_minor=facts.invoice.remaining_minor, currency=facts.invoice.currency),
@@ -102,12 +102,15 @@ def _later(planner: Planner, credential: CredentialFacts, coming: datetime | Non
         return Part(says="No retry is left in the plan.", refused={"retry now": why})
     answer = permission(credential, planner.facts, coming)
     if not isinstance(answer, Allowed):
-        return _forbidden(answer)
+        return _forbidden(answer, coming)
     return Part(says=f"The next retry is planned for {coming:%Y-%m-%d %H:%M} UTC.", wakes=(coming,), refused={"retry now": why})
 
 
-def _forbidden(answer: NotBefore | Denied) -> Part:
+def _forbidden(answer: NotBefore | Denied, coming: datetime | None) -> Part:
     why = _decisive(answer).says
+    if isinstance(answer, Denied) and all(hit.not_before or hit.rule == ATTEMPTS_KEPT for hit in answer.rules):
+        # Not time but the platform's own end frees the room: whether it has come is seen when the next slot does.
+        return Part(says=f"No retry now: {why}.", wakes=(coming,) if coming else (), refused={"retry now": why})
     if isinstance(answer, Denied):
         return Part(says=f"No retry: {why}.", refused={"retry the same method": why})
     return Part(says=f"The next retry waits until {answer.at:%Y-%m-%d %H:%M} UTC: {why}.", wakes=(answer.at,), refused={"retry now": why})

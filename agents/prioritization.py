@@ -7,14 +7,14 @@ from agents import planned_charges, planned_messages, planned_service
 from agents.bounds import Checked, first_problem
 from agents.case_file import foreign_file
 from agents.history import charge_awaiting_result, step_is_taken
-from agents.method import permission, standing
+from agents.method import standing
 from agents.planning import Part, Planner
 from agents.schedule import last_moment, platform_busy_until
 from recoup.absolute_rules import charged_credential
 from recoup.actions import ActionName, MessageArgs, RiskClass
 from recoup.case import CaseStatus
 from recoup.facts import CaseFacts
-from recoup.network import Allowed
+from recoup.network import Allowed, permission
 from recoup.policy import Policy
 from recoup.proposal import Proposal, Wait
 

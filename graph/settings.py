@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recoup.errors import Misconfigured
 from recoup.record import Record
-from recoup.settings import DEFAULT_LIMIT_SHARE, Connection, Platform, Settings
+from recoup.settings import API_VERSIONS, DEFAULT_LIMIT_SHARE, RECURLY_RETRIES_KEPT, Connection, Platform, Settings
 
 DEFAULT_HOME = "~/.recoup"
 CONFIG_NAME = "recoup.toml"
@@ -43,7 +43,8 @@ class Environment(BaseSettings):
 
 class ConnectionTable(Record):
     """One ``[connections.NAME]``. ``livemode``: whether real money moves; where it is left out, a live or test api_key tells, else test.
-    ``limit_share``: of the vendor's published limits."""
+    ``limit_share``: of the vendor's published limits. ``api_version``: of the vendor's API, the newest that is spoken where it is left out.
+    ``reserved_platform_attempts``: kept for retries that the platform makes by itself and cannot be told to stop."""
 
     platform: Platform
     livemode: bool | None = None
@@ -53,6 +54,8 @@ class ConnectionTable(Record):
     webhook_secrets: tuple[str, ...] = ()
     basic_auth: tuple[str, ...] = ()
     limit_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_LIMIT_SHARE
+    api_version: str | None = None
+    reserved_platform_attempts: Annotated[int | None, Field(ge=0, le=20)] = None
 
 
 def load_settings() -> Settings:
@@ -116,7 +119,30 @@ def _connection(name: str, values: object, environment: Mapping[str, str]) -> Co
         webhook_secrets=tuple(secret("webhook_secrets", one) for one in table.webhook_secrets),
         basic_auth=tuple(secret("basic_auth", one) for one in table.basic_auth),
         limit_share=table.limit_share,
+        api_version=_api_version(where, table),
+        reserved_platform_attempts=_reserved(where, table),
     )
+
+
+def _api_version(where: str, table: ConnectionTable) -> str | None:
+    """The version that is spoken; raises Misconfigured for one that nothing here understands."""
+    spoken = API_VERSIONS[table.platform]
+    if table.api_version is None:
+        return spoken[0] if spoken else None
+    if table.api_version not in spoken:
+        which = f"one of {', '.join(spoken)}" if spoken else "left out"
+        raise Misconfigured(f"{where}.api_version is {table.api_version!r}; for {table.platform} it must be {which}")
+    return table.api_version
+
+
+def _reserved(where: str, table: ConnectionTable) -> int:
+    """The attempts that are kept for the platform; raises Misconfigured where it can be told to stop, so that nothing need be kept."""
+    if table.platform is Platform.RECURLY:
+        return RECURLY_RETRIES_KEPT if table.reserved_platform_attempts is None else table.reserved_platform_attempts
+    if table.reserved_platform_attempts is not None:
+        why = f"{table.platform} says when it tries by itself, and can be told not to"
+        raise Misconfigured(f"{where}.reserved_platform_attempts is for recurly alone: {why}")
+    return 0
 
 
 def _sandbox_connection(environment: Mapping[str, str]) -> Connection:

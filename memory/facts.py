@@ -27,6 +27,7 @@ INVOICE_FIELDS = (
     "billing_reason",
     "subscription_vendor_id",
     "next_platform_attempt_at",
+    "platform_retries",
     "observed_at",
     "read_at",
 )
@@ -54,6 +55,7 @@ class DatabaseFacts:
                 livemode=connection.livemode,
                 simulated=connection.simulated,
                 capabilities=tuple(sorted(billing[name].capabilities)),
+                reserved_platform_attempts=connection.reserved_platform_attempts,
             )
             for name, connection in connections.items()
         }
@@ -103,10 +105,13 @@ def _account(row: dict[str, Any]) -> dict[str, Any]:
 
 def _invoice(snapshot: dict[str, Any]) -> dict[str, Any]:
     """The merged snapshot as facts. A case is only opened on an invoice whose amount and currency are known."""
-    invoice = {field: snapshot[field] for field in INVOICE_FIELDS}
+    # A row that was written before a field existed does not tell it.
+    invoice = {field: snapshot.get(field) for field in INVOICE_FIELDS}
     for field in AMOUNTS_THAT_DEFAULT_TO_ZERO:
         invoice[field] = invoice[field] or 0
     invoice["total_minor"] = invoice["total_minor"] or snapshot["due_minor"] or invoice["remaining_minor"]
     invoice["collection_method"] = invoice["collection_method"] or "charge_automatically"
     invoice["billing_reason"] = invoice["billing_reason"] or "other"
-    return invoice | {"payment_link": bool(snapshot["payment_link"])}
+    # Who has planned an attempt collects, also where the platform does not say so in a word of its own.
+    planned = "platform" if invoice["next_platform_attempt_at"] else "recoup"
+    return invoice | {"payment_link": bool(snapshot["payment_link"]), "collector": snapshot.get("collector") or planned}

@@ -42,7 +42,7 @@ outreach AS (
       AND v.at > %(now)s - interval '31 days'
 ),
 siblings AS (
-    SELECT i.id, i.currency, i.remaining_minor
+    SELECT i.id, i.currency, i.remaining_minor, coalesce(i.snapshot ->> 'collector', 'recoup') AS collector
     FROM invoices i JOIN subject s ON i.account_id = s.account_id AND i.id <> s.invoice_id
     WHERE i.remaining_minor > 0 AND EXISTS (SELECT 1 FROM cases c WHERE c.invoice_id = i.id AND c.status = 'open')
 ),

@@ -7,8 +7,7 @@ from recoup.actions import MOVES_MONEY, Action, ActionName, ChargeArgs, MessageA
 from recoup.case import SETTLED, CaseStatus, Hold
 from recoup.facts import CaseFacts, CredentialFacts
 from recoup.invoice import InvoiceStatus
-from recoup.ledger import Ledger
-from recoup.network import Allowed, permit
+from recoup.network import Allowed, permission
 from recoup.proposal import RuleHit
 from recoup.references import broken_reference
 from recoup.rule_book import hold_rule, speaks
@@ -141,8 +140,8 @@ def _network(action: Action, facts: CaseFacts) -> tuple[RuleHit, ...]:
     credential = charged_credential(action, facts)
     if credential is None:
         return ()
-    permission = permit(Ledger(facts.ledger_of(credential.id)), credential, facts.invoice, facts.now)
-    return () if isinstance(permission, Allowed) else permission.rules
+    answer = permission(credential, facts, facts.now)
+    return () if isinstance(answer, Allowed) else answer.rules
 
 
 def charged_credential(action: Action, facts: CaseFacts) -> CredentialFacts | None:

@@ -13,6 +13,7 @@ from recoup.invoice import (
     AttemptStatus,
     BillingReason,
     CollectionMethod,
+    Collector,
     CredentialSlot,
     DeclineCodes,
     Initiator,
@@ -23,13 +24,16 @@ from recoup.record import Record
 
 
 class ConnectionFacts(Record):
-    """The link to the platform. ``capabilities`` holds ``read`` and the action names that its adapter can perform."""
+    """The link to the platform. ``capabilities`` holds ``read`` and the action names that its adapter can perform.
+
+    ``reserved_platform_attempts``: how many attempts on one payment method are kept for the platform's own retries while it makes any."""
 
     name: str
     platform: str
     livemode: bool
     simulated: bool
     capabilities: tuple[str, ...]
+    reserved_platform_attempts: int = 0
 
 
 class AccountFacts(Record):
@@ -48,7 +52,9 @@ class AccountFacts(Record):
 
 
 class InvoiceFacts(Record):
-    """One invoice as merged from all readings; amounts in minor units."""
+    """One invoice as merged from all readings; amounts in minor units.
+
+    ``collector``: who retries it. ``platform_retries``: how often the platform did so, where it counts that itself."""
 
     id: str
     vendor_id: str
@@ -66,6 +72,8 @@ class InvoiceFacts(Record):
     payment_link: bool
     observed_at: datetime
     read_at: datetime
+    collector: Collector = Collector.RECOUP
+    platform_retries: int | None = None
 
 
 class CredentialFacts(Record):
@@ -191,6 +199,7 @@ class OpenInvoice(Record):
     id: str
     currency: str
     remaining_minor: int
+    collector: Collector = Collector.RECOUP
 
 
 class CaseFacts(Record):
@@ -232,6 +241,16 @@ class CaseFacts(Record):
     def has_open_attempt(self) -> bool:
         """Whether an attempt is in flight or its outcome unknown: no other may start."""
         return any(a.status in OPEN_ATTEMPT for a in self.attempts)
+
+    @property
+    def kept_for_platform(self) -> int:
+        """How many attempts every cap must leave to the platform: while it retries anything of the account by itself, and cannot be told
+        to stop."""
+        collectors = {self.invoice.collector if self.invoice.status is InvoiceStatus.OPEN else Collector.RECOUP}
+        collectors |= {other.collector for other in self.other_open_invoices}
+        if Collector.PLATFORM not in collectors or ActionName.TAKE_OVER_COLLECTION in self.connection.capabilities:
+            return 0
+        return self.connection.reserved_platform_attempts
 
     def ledger_of(self, credential_id: str) -> tuple[LedgerEntry, ...]:
         """Everybody's attempts on one of the account's credentials. What nobody says the credential of counts on the case's own."""

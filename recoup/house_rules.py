@@ -10,6 +10,7 @@ from recoup.contact_hours import customers_zone, opens_at
 from recoup.facts import CaseFacts, CredentialFacts, LedgerEntry
 from recoup.invoice import Initiator
 from recoup.ledger import RELEASED, SUCCEEDED, used_up
+from recoup.network import kept_of
 from recoup.policy import HouseRules, Policy
 from recoup.proposal import RuleHit
 from recoup.rule_book import speaks
@@ -27,7 +28,7 @@ def house_rules(action: Action, facts: CaseFacts, policy: Policy) -> tuple[RuleH
         hits.append(_case_budget(facts, policy.house))
     if credential is not None:
         ledger = facts.ledger_of(credential.id)
-        hits += [_spacing(ledger, credential, facts.now, policy.house), _credential_budget(ledger, facts.now, policy.house)]
+        hits += [_spacing(ledger, credential, facts.now, policy.house), _credential_budget(ledger, facts, policy.house)]
     if action.name is ActionName.REFER_TO_AGENCY:
         hits.append(_agency(action, policy))
     return tuple(hit for hit in hits if hit and hit.rule not in facts.overridden_rules)
@@ -86,9 +87,14 @@ def own_attempts(facts: CaseFacts) -> int:
     return len(made | reserved)
 
 
-def _credential_budget(ledger: Sequence[LedgerEntry], now: datetime, house: HouseRules) -> RuleHit | None:
-    times = sorted(entry.at for entry in ledger if _used(entry))
-    return _window("attempts-per-credential", times, house.attempts_per_credential_30_days, timedelta(days=30), now)
+def _credential_budget(ledger: Sequence[LedgerEntry], facts: CaseFacts, house: HouseRules) -> RuleHit | None:
+    """What is kept for a platform that retries by itself is as good as used."""
+    times, kept, limit = sorted(entry.at for entry in ledger if _used(entry)), kept_of(facts), house.attempts_per_credential_30_days
+    full = used_up(times, max(0, limit - kept.attempts), timedelta(days=30), facts.now)
+    if full is None:
+        return None
+    besides = f", and {kept.says}" if kept.attempts else ""
+    return speaks("attempts-per-credential", f"{full[0]} in 30 days{besides}; {limit} are allowed", full[1])
 
 
 def _used(entry: LedgerEntry) -> bool:

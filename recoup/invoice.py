@@ -54,6 +54,13 @@ class Initiator(StrEnum):
     MERCHANT = "merchant"
 
 
+class Collector(StrEnum):
+    """Who retries an invoice: its platform by itself, or nobody but us."""
+
+    PLATFORM = "platform"
+    RECOUP = "recoup"
+
+
 class Rail(StrEnum):
     """The kind of payment network a credential belongs to."""
 
@@ -86,7 +93,8 @@ class InvoiceSnapshot(Record):
     """One reading of an invoice. A field is None where this reading does not tell.
 
     Amounts are integer minor units of ``currency``. ``revision`` is the platform's own version counter (0 where it has none),
-    ``observed_at`` the platform's time of this reading; together they order readings of one invoice.
+    ``observed_at`` the platform's time of this reading; together they order readings of one invoice. ``platform_retries``: how often the
+    platform itself has tried again after the first attempt, where it counts that.
     """
 
     vendor_id: str
@@ -107,7 +115,9 @@ class InvoiceSnapshot(Record):
     billing_reason: BillingReason | None = None
     subscription_vendor_id: str | None = None
     attempt_count: int | None = None
+    platform_retries: int | None = None
     next_platform_attempt_at: datetime | None = None
+    collector: Collector | None = None
     payment_link: str | None = None
     issued_at: datetime | None = None
     due_at: datetime | None = None

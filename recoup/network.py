@@ -1,4 +1,7 @@
-"""What networks, schemes and processors permit on one credential, counting everybody's attempts: one pure function over dated data."""
+"""What networks, schemes and processors permit on one credential, counting everybody's attempts: one pure function over dated data.
+
+A platform that retries by itself and cannot be told to stop makes attempts that nobody has told us of yet: room for them is kept under
+every cap, so that ours are never the ones that leave it none."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -7,13 +10,17 @@ from functools import lru_cache
 
 from recoup.category import Retry
 from recoup.decline import Treatment, caps_on, treat, treat_category
-from recoup.facts import CredentialFacts, InvoiceFacts
+from recoup.facts import CaseFacts, CredentialFacts, InvoiceFacts
 from recoup.invoice import Rail
 from recoup.ledger import Answer, Ledger, used_up
 from recoup.proposal import RuleHit
 from recoup.record import Record
+from recoup.rule_book import speaks
 from recoup.rule_data import Cap, IssuerCountry, load_rules
 from recoup.words import Statement
+
+# The rule that speaks where a cap has room for us, but not beside what the platform may still do.
+ATTEMPTS_KEPT = "platform-attempts-kept"
 
 
 class Allowed(Record):
@@ -33,11 +40,40 @@ class Denied(Record):
     rules: tuple[RuleHit, ...]
 
 
-def permit(ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, at: datetime) -> Allowed | NotBefore | Denied:
+class Kept(Record):
+    """Room that is left to the platform under every cap: so many attempts, and the platform's name as people know it."""
+
+    attempts: int = 0
+    platform: str = ""
+
+    @property
+    def says(self) -> str:
+        """In words."""
+        return f"{self.attempts} attempt{'s are' if self.attempts != 1 else ' is'} kept for {self.platform}'s own retries"
+
+
+NOTHING_KEPT = Kept()
+
+
+def permission(credential: CredentialFacts, facts: CaseFacts, at: datetime) -> Allowed | NotBefore | Denied:
+    """Whether what remains of the case's invoice may be charged on that one of the account's credentials at ``at``. The plan, the gate and
+    the executor all ask here, so that all leave the same room to the platform."""
+    return permit(Ledger(facts.ledger_of(credential.id)), credential, facts.invoice, at, kept_of(facts))
+
+
+def kept_of(facts: CaseFacts) -> Kept:
+    """The room that the case's platform needs for itself."""
+    attempts = facts.kept_for_platform
+    return Kept(attempts=attempts, platform=facts.connection.platform.title()) if attempts else NOTHING_KEPT
+
+
+def permit(
+    ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, at: datetime, kept: Kept = NOTHING_KEPT
+) -> Allowed | NotBefore | Denied:
     """Whether what remains of the invoice may be charged on the credential, merchant-initiated, at ``at``.
 
-    ``ledger``: everybody's attempts on this credential and our reservations. Absolute: nothing but time lifts what is returned here. The
-    rules are those in force on the UTC day of ``at``.
+    ``ledger``: everybody's attempts on this credential and our reservations. ``kept``: what the platform may add by itself at any time.
+    Absolute: nothing but time lifts what is returned here. The rules are those in force on the UTC day of ``at``.
     """
     day = at.astimezone(UTC).date()
     amount = (invoice.remaining_minor, invoice.currency)
@@ -53,7 +89,7 @@ def permit(ledger: Ledger, credential: CredentialFacts, invoice: InvoiceFacts, a
     hits += [
         hit
         for cap in _caps(credential.rail, network, credential.country, day)
-        if (hit := _capped(cap, told, ledger, credential, amount, at))
+        if (hit := _capped(cap, told, ledger, credential, amount, at, kept))
     ]
     if not hits:
         return ALLOWED
@@ -143,25 +179,38 @@ def _hit(statement: Statement, answer: Answer, not_before: datetime | None = Non
 Told = Sequence[tuple[Answer, Treatment]]
 
 
-def _capped(cap: Cap, told: Told, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str], at: datetime) -> RuleHit | None:
+def _capped(
+    cap: Cap, told: Told, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str], at: datetime, kept: Kept
+) -> RuleHit | None:
     times = ledger.counted(cap, amount)
-    if len(times) < cap.limit:
+    if len(times) + kept.attempts < cap.limit:
         return None
     if cap.window == "consecutive":
         times = _run(cap, times, told, _broken_at(cap, ledger, credential, amount))
-    if cap.counts == "reattempts":
-        times = times[1:]
-    if cap.window == "calendar_day":
-        midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        today = len(times) - bisect_left(times, midnight)
-        full = (today, midnight + timedelta(days=1)) if today >= cap.limit else None
-    else:
-        full = used_up(times, cap.limit, timedelta(hours=cap.hours), at)
-    if full is None:
+    if cap.is_conditional and not times:
         return None
-    span = "today (UTC)" if cap.window == "calendar_day" else f"in the last {_span(cap.hours)}"
-    detail = f"{full[0]} {cap.counts} {span}; {cap.limit} are allowed"
-    return RuleHit(rule=cap.id, detail=detail, source=load_rules().title(cap.source), not_before=full[1])
+    # What comes first of all is no reattempt: where nothing was tried yet it would be ours.
+    first = 1 if cap.counts == "reattempts" else 0
+    others = kept.attempts - first if first and not times else kept.attempts
+    times = times[first:]
+    full = _full(cap, times, cap.limit, at)
+    if full is not None:
+        detail = f"{full[0]} {cap.counts} {_span(cap)}; {cap.limit} are allowed"
+        return RuleHit(rule=cap.id, detail=detail, source=load_rules().title(cap.source), not_before=full[1])
+    tight = _full(cap, times, max(0, cap.limit - others), at) if others > 0 else None
+    if tight is None:
+        return None
+    detail = f"{kept.says}, and {tight[0]} of {cap.limit} {cap.counts} {_span(cap)} are used (the cap is {cap.id})"
+    return speaks(ATTEMPTS_KEPT, detail, tight[1])
+
+
+def _full(cap: Cap, times: list[datetime], limit: int, at: datetime) -> tuple[int, datetime | None] | None:
+    """Whether there are ``limit`` attempts in the cap's window: (how many, when one leaves it), or None where there is room."""
+    if cap.window != "calendar_day":
+        return used_up(times, limit, timedelta(hours=cap.hours), at)
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = len(times) - bisect_left(times, midnight)
+    return (today, midnight + timedelta(days=1) if limit else None) if today >= limit else None
 
 
 def _run(cap: Cap, times: list[datetime], told: Told, broken_at: datetime | None) -> list[datetime]:
@@ -192,5 +241,7 @@ def _broken_at(cap: Cap, ledger: Ledger, credential: CredentialFacts, amount: tu
     return max((event for event in events if event), default=None)
 
 
-def _span(hours: int) -> str:
-    return f"{hours // 24} days" if hours > 24 and hours % 24 == 0 else f"{hours} hours"
+def _span(cap: Cap) -> str:
+    if cap.window == "calendar_day":
+        return "today (UTC)"
+    return f"in the last {cap.hours // 24} days" if cap.hours > 24 and cap.hours % 24 == 0 else f"in the last {cap.hours} hours"

@@ -56,6 +56,11 @@ ABSOLUTE = (
     ("credential-unusable", "the payment method was removed or is no longer valid", SAFETY),
     ("attempt-in-flight", "another attempt is under way, or nobody knows its outcome", DOUBLE_CHARGE),
     ("platform-retry-imminent", "the platform is about to charge by itself", DOUBLE_CHARGE),
+    (
+        "platform-attempts-kept",
+        "what a cap has left is kept for the platform's own retries, which cannot be stopped",
+        "recoup.toml: reserved_platform_attempts",
+    ),
 )
 
 HOUSE = (

@@ -6,6 +6,9 @@ from pathlib import Path
 from recoup.record import Record
 
 DEFAULT_LIMIT_SHARE = 0.25
+# Recurly's static retries end after 7 declines, so 6 retries, spread over 60 days at most: half of them within the 30 days of most caps.
+# It does not tell when it tries next. Its intelligent retries may be up to 20 in 30 days since 2026-08-04: then more should be kept.
+RECURLY_RETRIES_KEPT = 3
 
 
 class Platform(StrEnum):
@@ -16,12 +19,22 @@ class Platform(StrEnum):
     SANDBOX = "sandbox"
 
 
+# The versions of the vendors' APIs that are spoken here, the one that is used unless another is named first.
+API_VERSIONS: dict[Platform, tuple[str, ...]] = {
+    Platform.STRIPE: ("2026-10-28.endive", "2023-08-16"),
+    Platform.RECURLY: ("v2021-02-25",),
+    Platform.SANDBOX: (),
+}
+
+
 class Connection(Record):
     """One ``[connections.NAME]`` of recoup.toml with its secret references resolved. Secrets stay out of ``repr``.
 
     ``webhook_secrets``: several may be live during rotation. ``basic_auth`` is ``user:password`` for platforms that do not sign
     (Recurly XML). ``livemode`` None accepts the platform's own flag only for sandbox; ``simulated`` money never enters real totals.
-    ``limit_share``: the part of the vendor's published limits that one process of ours may use.
+    ``limit_share``: the part of the vendor's published limits that one process of ours may use. ``reserved_platform_attempts``: how many
+    attempts on a payment method are kept under every cap for a platform that retries by itself and cannot be told to stop.
+    ``api_version``: the vendor's API as it is spoken here; None where the platform has no versions, or is only heard.
     """
 
     name: str
@@ -34,6 +47,8 @@ class Connection(Record):
     webhook_secrets: tuple[str, ...] = ()
     basic_auth: tuple[str, ...] = ()
     limit_share: float = DEFAULT_LIMIT_SHARE
+    reserved_platform_attempts: int = 0
+    api_version: str | None = None
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r}, {self.platform}, livemode={self.livemode})"

@@ -24,18 +24,19 @@ class LosesAnswers(httpx.AsyncHTTPTransport):
 
 def billing(stage: Stage, *, transport: httpx.AsyncBaseTransport | None = None, **changes: Any) -> StripeBilling:
     """The adapter, with the key that may do everything unless another is given, in the stage's version. No limits slow it down."""
-    return StripeBilling(connection_on(stage, **changes), version=stage.version, transport=transport or httpx.AsyncHTTPTransport())
+    return StripeBilling(connection_on(stage, **changes), transport=transport or httpx.AsyncHTTPTransport())
 
 
 def guarded_billing(stage: Stage, **changes: Any) -> StripeBilling:
     """The adapter as it is at work, behind the guarded way out."""
-    return StripeBilling(connection_on(stage, **changes), version=stage.version)
+    return StripeBilling(connection_on(stage, **changes))
 
 
 def connection_on(stage: Stage, **changes: Any) -> Connection:
     """A test connection to the stage's double."""
     values: dict[str, Any] = {"api_base": str(stage.client.base_url).rstrip("/"), "api_key": stage.double.secret_key}
-    return make_connection(**({"name": "stripe-eu", "platform": Platform.STRIPE} | values | changes))
+    named = {"name": "stripe-eu", "platform": Platform.STRIPE, "api_version": stage.version.value}
+    return make_connection(**(named | values | changes))
 
 
 def charge_of(invoice: Invoice, card: Card, key: str, name: str = "retry_payment", known: tuple[str, ...] = ()) -> Effect:

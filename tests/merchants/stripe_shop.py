@@ -33,10 +33,11 @@ class StripeShop:
             api_base=api_base,
             api_key=self.double.secret_key,
             webhook_secrets=tuple(endpoint.secrets),
+            api_version=self.version.value,
         )
 
     def billing(self, connection: Connection, transport: httpx.AsyncBaseTransport) -> StripeBilling:
-        return StripeBilling(connection, version=self.version, transport=transport)
+        return StripeBilling(connection, transport=transport)
 
     def ledger(self) -> PlatformLedger:
         with self.double.lock:

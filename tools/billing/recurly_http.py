@@ -13,13 +13,13 @@ import httpx
 
 from recoup.clock import wall_now
 from recoup.errors import BillingUnavailable, Defect, Malformed, Misconfigured, NotFound, OutcomeUnknown, Refused
-from recoup.settings import Connection
+from recoup.settings import API_VERSIONS, Connection, Platform
 from tools.billing.json_part import Part
 from tools.http import TIMEOUT, GuardedTransport
 from tools.http_egress import api_base_of
 from tools.http_errors import Call, failure, json_object, refusal, request_id_of
 
-VERSION = "v2021-02-25"
+[VERSION] = API_VERSIONS[Platform.RECURLY]
 EU_HOST = "v3.eu.recurly.com"
 PAGE = 200
 MOST_PAGES = 500

@@ -9,7 +9,7 @@ import httpx
 from recoup.events import ObjectRef, Reading
 from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage
 from recoup.settings import Connection
-from tools.billing.stripe_api import VERSION, StripeApi
+from tools.billing.stripe_api import StripeApi
 from tools.billing.stripe_changes import StripeChanges
 from tools.billing.stripe_effects import StripeEffects
 from tools.billing.stripe_examination import examine
@@ -24,10 +24,11 @@ KEY_VALID_SECONDS = 82_800.0
 
 
 class StripeBilling:
-    """One client for one connection; close it when the process ends. ``version`` is the shape in which Stripe is asked to speak."""
+    """One client for one connection; close it when the process ends. Stripe is asked to speak as the connection's ``api_version`` has it:
+    the pinned newest, or one from before InvoicePayments."""
 
-    def __init__(self, connection: Connection, *, version: str = VERSION, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._api = StripeApi(connection, version=version, transport=transport)
+    def __init__(self, connection: Connection, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._api = StripeApi(connection, transport)
         origins = Origins(self._api)
         self._invoices = InvoiceReader(self._api, origins)
         self._objects = ObjectReader(self._api, self._invoices)

@@ -14,13 +14,12 @@ import stripe
 
 from recoup.clock import wall_now
 from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFound, OutcomeUnknown, RecoupError
-from recoup.settings import Connection
+from recoup.settings import API_VERSIONS, Connection, Platform
 from tools.billing.json_part import Part
 from tools.http import GuardedTransport
 from tools.http_egress import api_base_of
 from tools.http_errors import Call, failure, refusal, request_id_of
 
-VERSION = "2026-10-28.endive"
 # From this version on invoices name their subscription in ``parent`` and are paid by InvoicePayments.
 INVOICE_PAYMENTS_SINCE = "2025-03-31"
 PAGE_SIZE = 100
@@ -86,9 +85,10 @@ class StripeApi:
     """The SDK's client of one connection. ``v1`` has its services; ``ask`` and ``all_of`` give what they answer. ``transport`` is for
     tests."""
 
-    def __init__(self, connection: Connection, *, version: str = VERSION, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, connection: Connection, transport: httpx.AsyncBaseTransport | None = None) -> None:
         if not connection.api_key:
             raise Misconfigured(f"connections.{connection.name} needs an api_key to reach Stripe")
+        version = connection.api_version or API_VERSIONS[Platform.STRIPE][0]
         self.connection = connection
         self.has_invoice_payments = version >= INVOICE_PAYMENTS_SINCE
         self._http = StripeHttp(connection.name, transport or GuardedTransport(connection))

@@ -9,6 +9,7 @@ from recoup.invoice import (
     AttemptStatus,
     BillingReason,
     CollectionMethod,
+    Collector,
     CredentialSnapshot,
     Initiator,
     InvoiceSnapshot,
@@ -42,7 +43,7 @@ OUT_OF_BAND_KEY = "out-of-band"
 def invoice_of(invoice: Part, observed_at: datetime) -> InvoiceSnapshot:
     """The invoice as this event shows it; what the version does not have stays untold."""
     reason, method = invoice.text("billing_reason"), invoice.text("collection_method") or invoice.text("billing")
-    transitions = invoice.part("status_transitions")
+    transitions, tries = invoice.part("status_transitions"), invoice.integer("attempt_count")
     return InvoiceSnapshot(
         vendor_id=invoice.need_text("id"),
         observed_at=observed_at,
@@ -59,8 +60,11 @@ def invoice_of(invoice: Part, observed_at: datetime) -> InvoiceSnapshot:
         collection_method=CollectionMethod(method) if method in set(CollectionMethod) else None,
         billing_reason=BILLING_REASONS.get(reason, BillingReason.OTHER) if reason else None,
         subscription_vendor_id=subscription_of(invoice),
-        attempt_count=invoice.integer("attempt_count"),
-        next_platform_attempt_at=invoice.time("next_payment_attempt"),
+        attempt_count=tries,
+        # After the first attempt, whoever made it, Stripe counts its own automatic ones alone.
+        platform_retries=None if tries is None else max(0, tries - 1),
+        next_platform_attempt_at=_next_attempt(invoice),
+        collector=_collector(invoice),
         payment_link=invoice.text("hosted_invoice_url"),
         issued_at=transitions.time("finalized_at") or invoice.time("effective_at") or invoice.time("created") or invoice.time("date"),
         due_at=invoice.time("due_date"),
@@ -163,6 +167,19 @@ def _status(invoice: Part) -> InvoiceStatus | None:
     if invoice.flag("closed"):
         return InvoiceStatus.VOID
     return InvoiceStatus.OPEN if invoice.has("paid") else None
+
+
+def _next_attempt(invoice: Part) -> datetime | None:
+    """When Stripe tries next by itself. It keeps to no plan of an invoice that was taken out of its collection."""
+    return None if invoice.flag("auto_advance") is False else invoice.time("next_payment_attempt")
+
+
+def _collector(invoice: Part) -> Collector | None:
+    """Stripe collects what it advances by itself and has planned an attempt of; after its last one there is none. Events of before
+    2018-11-08 do not tell."""
+    if not invoice.has("auto_advance"):
+        return None
+    return Collector.PLATFORM if _next_attempt(invoice) else Collector.RECOUP
 
 
 def _paid(invoice: Part) -> int | None:
