@@ -12,6 +12,7 @@ from graph.bootstrap import Services
 from memory.queue import JOBS, JobName
 from recoup.errors import Busy, RecoupError
 from recoup.masking import redact
+from recoup.ports import LONGEST_EFFECT_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ PRUNE_SECONDS = 60.0
 # A nudge (memory/nudge.py) comes at once; this is how late work starts that nobody was nudged for.
 POLL_SECONDS = 0.1
 # Longer than an effect may take; what is still running then is taken over through its lease.
-GRACE_SECONDS = 12.0
+GRACE_SECONDS = LONGEST_EFFECT_SECONDS + 5.0
 RESTART_SECONDS = 1.0
 
 Job = Callable[[Services, str], Awaitable[None]]

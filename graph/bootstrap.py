@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graph.settings import load_connections, load_settings
@@ -16,6 +16,7 @@ from memory.switches import StoredClock
 from recoup.clock import Clock, SystemClock, wall_now
 from recoup.errors import Misconfigured
 from recoup.ids import new_id
+from recoup.monotonic import MachineTime, MonotonicTime
 from recoup.ports import BillingPlatform, Messenger
 from recoup.settings import Connection, Platform, Settings
 
@@ -31,7 +32,8 @@ __all__ = ["DatabaseUrls", "Services", "database_urls", "load_connections", "loa
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that a door or a job needs, opened. ``app`` is the queue's application, of which a worker is made."""
+    """Everything that a door or a job needs, opened. ``app`` is the queue's application, of which a worker is made; in ``time`` leases and
+    answers are waited for."""
 
     settings: Settings
     db: Database
@@ -43,6 +45,7 @@ class Services:
     messenger: Messenger
     graph: "DecisionGraph"
     app: "App"
+    time: MonotonicTime = field(default_factory=MachineTime)
 
 
 @dataclass(frozen=True)

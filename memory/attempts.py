@@ -10,7 +10,7 @@ from memory.database import Read, Write
 from recoup.actions import MOVES_MONEY
 from recoup.category import Category
 from recoup.decline import Treatment, decline_of, treat, treat_category
-from recoup.ids import first_id, new_id
+from recoup.ids import new_id
 from recoup.invoice import AttemptSnapshot, AttemptStatus, DeclineCodes, Initiator
 from recoup.merge import STAMPS, MergedAttempt, Stamps, join, matches, merge_attempt
 from recoup.news import AttemptChange
@@ -43,7 +43,7 @@ async def save_attempt(tx: Write, invoice_id: str, connection: str, seen: Attemp
     rows = await of_invoice(tx, invoice_id)
     same = sorted((rows[position] for position in matches([row.snapshot for row in rows], seen)), key=lambda row: row.id)
     row_id = same[0].id if same else new_id("attempt")
-    merged = await _claimed(tx, invoice_id, row_id, merge_attempt(_joined(same), seen), seen)
+    merged = await _claimed(tx, invoice_id, merge_attempt(_joined(same), seen), seen)
     if len(same) > 1:
         await tx.run("DELETE FROM attempts WHERE id = ANY(%s)", ([row.id for row in same[1:]],))
     brand = await _brand(tx, connection, merged.snapshot)
@@ -74,15 +74,15 @@ def reversal_of(attempt: AttemptSnapshot, observed_at: datetime) -> AttemptSnaps
     )
 
 
-async def _claimed(tx: Write, invoice_id: str, row_id: str, merged: MergedAttempt, seen: AttemptSnapshot) -> MergedAttempt:
+async def _claimed(tx: Write, invoice_id: str, merged: MergedAttempt, seen: AttemptSnapshot) -> MergedAttempt:
     """Not every platform lets an attempt bear our key. There it is ours if the answer to an action of ours named it; while the answer is
-    out, what was asked for like ours and told only after we had asked is taken for ours."""
+    out, what was asked for like ours and not known when we first asked is taken for ours."""
     snapshot = merged.snapshot
     if snapshot.action_id is not None or snapshot.initiator not in ASKED_FOR_BY_API:
         return merged
     found = await tx.dicts(
         """
-        SELECT x.id, x.first_sent_at, x.result ->> 'vendor_ref' AS named
+        SELECT x.id, x.known_transactions AS known, x.result ->> 'vendor_ref' AS named
           FROM actions x JOIN cases c ON c.id = x.case_id
          WHERE c.invoice_id = %(invoice)s AND x.name = ANY(%(charges)s) AND x.first_sent_at IS NOT NULL
            AND (x.state IN ('started', 'unknown') OR (x.state = 'done' AND coalesce(x.result ->> 'vendor_ref', %(key)s) = %(key)s))
@@ -91,7 +91,7 @@ async def _claimed(tx: Write, invoice_id: str, row_id: str, merged: MergedAttemp
         """,
         {"invoice": invoice_id, "charges": CHARGES, "key": snapshot.vendor_key, "amount": snapshot.amount_minor},
     )
-    mine = next((one["id"] for one in found if one["named"] or row_id >= first_id("attempt", one["first_sent_at"])), None)
+    mine = next((one["id"] for one in found if one["named"] or snapshot.vendor_key not in one["known"]), None)
     if mine is None and (snapshot.initiator is Initiator.MERCHANT or seen.initiator is Initiator.RECOUP):
         return merged
     by = Initiator.RECOUP if mine else Initiator.MERCHANT

@@ -200,9 +200,10 @@ async def take_lease(tx: Write, case_id: str) -> Lease | None:
 
 
 async def renew_lease(tx: Write, case_id: str, token: int) -> bool:
-    """Ten more seconds; False where the lease has gone to another worker."""
+    """Ten more seconds; False where the lease has gone to another worker, or has been given back."""
     renewed = await tx.run(
-        "UPDATE cases SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = %s AND lease_token = %s",
+        "UPDATE cases SET lease_until = clock_timestamp() + make_interval(secs => %s)"
+        " WHERE id = %s AND lease_token = %s AND lease_until IS NOT NULL",
         (LEASE_SECONDS, case_id, token),
     )
     return renewed == 1

@@ -12,12 +12,10 @@ from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
-from memory import audit
+from memory import audit, mirror
 from memory.database import Read, Write
 from memory.outbox import COLUMNS, ActionRow, ActionState
-from recoup.clock import wall_now
 from recoup.errors import Busy, Conflict, Defect
-from recoup.ids import first_id
 from recoup.ports import Effect, EffectResult
 
 LEASE_SECONDS = 10.0
@@ -50,6 +48,18 @@ async def claim(tx: Write, action_id: str, *, wall: datetime, now: datetime) -> 
     )
 
 
+async def renew(tx: Write, action: ActionRow, *, wall: datetime) -> bool:
+    """As long again for whoever has it; False where it has been taken over, voided or finished."""
+    renewed = await tx.run(
+        """
+        UPDATE actions SET lease_until = %s
+         WHERE id = %s AND lease_token = %s AND lease_until IS NOT NULL AND state IN ('ready', 'started', 'unknown')
+        """,
+        (wall + timedelta(seconds=LEASE_SECONDS), action.id, action.lease_token),
+    )
+    return renewed == 1
+
+
 async def still_held(tx: Write, action: ActionRow) -> bool:
     """Whether the action is as it was claimed: not taken over, not voided. Locks its row for the rest of the transaction."""
     row = await tx.value(
@@ -59,12 +69,16 @@ async def still_held(tx: Write, action: ActionRow) -> bool:
 
 
 async def begin(tx: Write, action: ActionRow, *, now: datetime, read_at: datetime, wall: datetime, key_valid_seconds: float) -> ActionRow:
-    """From this commit on it may be on the wire. The lease starts anew; the key's life counts from the first send ever."""
+    """From this commit on it may be on the wire. The lease starts anew; the key's life counts from the first send ever, and what is
+    known on the invoice is what was known before it."""
     started = await tx.one(
         ActionRow,
         """
         UPDATE actions SET state = 'started', state_reason = NULL, started_at = %(now)s, read_at = %(read_at)s, next_try_at = NULL,
                first_sent_at = coalesce(first_sent_at, %(wall)s), key_valid_until = coalesce(key_valid_until, %(key)s),
+               known_transactions = CASE WHEN first_sent_at IS NULL THEN array(
+                   SELECT k.vendor_key FROM attempts k JOIN cases c ON c.invoice_id = k.invoice_id
+                    WHERE c.id = actions.case_id ORDER BY k.id) ELSE known_transactions END,
                attempts = attempts + 1, lease_until = %(until)s
          WHERE id = %(id)s AND lease_token = %(token)s AND state IN ('ready', 'started', 'unknown') RETURNING """  # noqa: S608 - constants
         + COLUMNS,
@@ -92,6 +106,7 @@ async def finish(
     """Its end: ``done``, ``failed``, ``void`` or ``dead``; raises Busy where the lease has gone to somebody else."""
     await _move(tx, action, state, why=why, result=result, next_try_at=None, finished_at=at)
     await _audit(tx, action, state=state, at=at, data={"reason": why, "result": result.model_dump(mode="json") if result else None})
+    await mirror.want_again(tx, action.case_id)
 
 
 async def try_later(tx: Write, action: ActionRow, state: ActionState, *, why: str, at: datetime, next_try_at: datetime) -> None:
@@ -105,6 +120,7 @@ async def leave_to_a_person(tx: Write, action: ActionRow, *, why: str, at: datet
     """``unknown`` for good: no worker touches it again until a person says what happened."""
     await _move(tx, action, ActionState.UNKNOWN, why=why, result=None, next_try_at=None, finished_at=None)
     await _audit(tx, action, state=ActionState.UNKNOWN, at=at, data={"reason": why, "person": True})
+    await mirror.want_again(tx, action.case_id)
 
 
 async def count_try(tx: Write, action: ActionRow) -> ActionRow:
@@ -132,25 +148,25 @@ async def settle_by_person(tx: Write, action: ActionRow, state: ActionState, *, 
     if not settled:
         raise Conflict(f"action {action.id} does not wait for a person")
     await _audit(tx, action, state=state, at=at, actor=person, data={"reason": "settled by a person"})
+    await mirror.want_again(tx, action.case_id)
 
 
 async def effect_of(session: Read, action: ActionRow) -> Effect:
-    """The action as the other side is asked to do it: our references replaced by the platform's own ids."""
+    """The action as the other side is asked to do it: our references replaced by the platform's own ids. What was known before it was
+    sent is told from its start on."""
     rows = await session.dicts(
         """
         SELECT i.vendor_id AS invoice, i.subscription_vendor_id AS subscription, a.vendor_id AS account,
-               r.vendor_id AS credential_vendor_id, t.vendor_key AS attempt_vendor_key,
-               array(SELECT k.vendor_key FROM attempts k WHERE k.invoice_id = i.id AND k.id COLLATE "C" < %(before)s ORDER BY k.id) AS known
+               r.vendor_id AS credential_vendor_id, t.vendor_key AS attempt_vendor_key, x.known_transactions AS known
           FROM actions x
           JOIN cases c ON c.id = x.case_id
           JOIN invoices i ON i.id = c.invoice_id
           JOIN accounts a ON a.id = c.account_id
           LEFT JOIN credentials r ON r.id = x.args ->> 'credential_id'
           LEFT JOIN attempts t ON t.id = x.args ->> 'attempt_id'
-         WHERE x.id = %(id)s
+         WHERE x.id = %s
         """,
-        # Once it was sent, whatever is told from then on may be its outcome.
-        {"id": action.id, "before": first_id("attempt", action.first_sent_at or wall_now())},
+        (action.id,),
     )
     if not rows:
         raise Defect(f"action {action.id} belongs to no case")

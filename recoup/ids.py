@@ -2,7 +2,6 @@
 
 import os
 import time
-from datetime import datetime
 from typing import NewType
 
 EventId = NewType("EventId", str)
@@ -42,8 +41,3 @@ def new_id(kind: str) -> str:
     """A fresh id such as ``case_0199f3...``: 48 bits of milliseconds, then 80 random bits, in hexadecimal."""
     milliseconds = time.time_ns() // 1_000_000
     return f"{PREFIXES[kind]}_{milliseconds:012x}{os.urandom(10).hex()}"
-
-
-def first_id(kind: str, at: datetime) -> str:
-    """What every row id made at ``at`` (wall time) or later is not less than, and every earlier one is."""
-    return f"{PREFIXES[kind]}_{int(at.timestamp() * 1000):012x}"

@@ -8,6 +8,11 @@ from recoup.facts import CaseFacts
 from recoup.policy import Policy
 from recoup.record import Record
 
+# How long an answer is waited for, whatever it waits behind: longer than a gateway takes over a charge, and an adapter's own limits
+# are tighter. After that an effect's outcome is unknown, and a reading is tried again.
+LONGEST_EFFECT_SECONDS = 40.0
+LONGEST_READING_SECONDS = 30.0
+
 
 class Effect(Record):
     """One committed action on its way out. ``key`` is the action's id: the idempotency key and the name to find it by.
@@ -27,11 +32,13 @@ class Effect(Record):
 
 class EffectResult(Record):
     """What the other side answered. ``refused``: it was understood and declined to do it (a declined card is ``done``: an attempt was
-    made, and the next reading tells its outcome). ``detail`` is safe to show and to audit: no personal data."""
+    made, and the next reading tells its outcome). ``detail`` is safe to show and to audit: no personal data. ``request_id``: the other
+    side's own name for the exchange that had the effect, by which its support finds it."""
 
     state: Literal["done", "refused"]
     detail: str
     vendor_ref: str | None = None
+    request_id: str | None = None
 
 
 class Found(Record):

@@ -19,6 +19,7 @@ from recoup.clock import Clock, FixedClock
 from recoup.errors import BillingUnavailable, MessagingUnavailable, OutcomeUnknown
 from recoup.events import ObjectRef, Reading
 from recoup.ids import new_id
+from recoup.monotonic import MachineTime, MonotonicTime
 from recoup.ports import (
     Absent,
     BillingPlatform,
@@ -159,7 +160,12 @@ class FakeMessenger:
 
 
 def make_services(
-    db: Database, *, billing: BillingPlatform | None = None, messenger: Messenger | None = None, clock: Clock | None = None
+    db: Database,
+    *,
+    billing: BillingPlatform | None = None,
+    messenger: Messenger | None = None,
+    clock: Clock | None = None,
+    time: MonotonicTime | None = None,
 ) -> Services:
     """Services over a real database and doubles of what is outside, with one connection ``sandbox``. The clock stands at NOW."""
     connection: Connection = make_connection()
@@ -178,6 +184,7 @@ def make_services(
         messenger=messenger or FakeMessenger(),
         graph=build_graph(deps, PooledSaver.over(db.pool)),
         app=make_app(db.url),
+        time=time or MachineTime(),
     )
 
 

@@ -39,6 +39,12 @@ class ManualTime:
             await settled()
         self._now = end
 
+    async def stand_still(self, seconds: float) -> None:
+        """The process is stopped for so long: whoever was due on the way wakes only afterwards, all at once."""
+        await settled()
+        self._now += seconds
+        await self.advance(0.0)
+
 
 class SkippingTime:
     """Every wait is over at once, and has moved the time on. ``waits`` tells how long each was."""

@@ -3,8 +3,9 @@ where it might matter."""
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
@@ -14,8 +15,9 @@ from recoup.settings import Connection
 from tools.http_admission import Admission
 from tools.http_breaker import Breaker
 from tools.http_egress import Egress, Resolver, system_resolver
-from tools.http_errors import CircuitOpen, NotSent, Redirected, TooLong, silence_seconds
+from tools.http_errors import CircuitOpen, NotSent, Redirected, TooLate, TooLong, silence_seconds
 from tools.http_limits import Lane, Limits, current_lane, endpoint_of, limits_for
+from tools.starting import may_start
 
 TIMEOUT = httpx.Timeout(connect=2.0, write=5.0, read=30.0, pool=2.0)
 MOST_ADDRESSES = 3
@@ -28,7 +30,7 @@ LONGEST_WAIT_BETWEEN_TRIES_SECONDS = 5.0
 SILENCE_WHERE_NONE_IS_TOLD_SECONDS = 1.0
 
 READ_PATIENCE_SECONDS = 20.0
-# An effect has little time before its worker's lease ends; while it only queues it is surely not sent, and better given back.
+# While an effect only queues it is surely not sent, and better given back than kept from others.
 EFFECT_PATIENCE_SECONDS = 2.0
 BACKFILL_PATIENCE_SECONDS = 600.0
 # A caller who lost patience after this long tells of a platform that hangs.
@@ -36,9 +38,10 @@ HANGING_SECONDS = 2.0
 
 
 class Bounds(Record):
-    """How much of one exchange is put up with. A body that comes a byte a second never lets a read time out: hence the whole."""
+    """How much of one exchange is put up with. A body that comes a byte a second never lets a read time out: hence the whole, which
+    ends before the job that waits for it does (recoup.ports.LONGEST_EFFECT_SECONDS), so that it is known what was waited for."""
 
-    exchange_seconds: float = 60.0
+    exchange_seconds: float = 36.0
     answer_bytes: int = 16_000_000
 
 
@@ -154,6 +157,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("the whole exchange took too long") from exc
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
+        if request.method not in READS:
+            request.extensions["trace"] = _may_still_be_sent
         response = await self._inner.handle_async_request(request)
         try:
             if response.has_redirect_location:
@@ -182,6 +187,12 @@ async def _whole_body(response: httpx.Response, most_bytes: int) -> bytes:
             raise TooLong(f"more than {most_bytes} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+async def _may_still_be_sent(event: str, _: Mapping[str, Any]) -> None:
+    """Called by the connection as it goes on. Once it stands, nothing is left to wait for, and not a byte has left."""
+    if event.endswith("send_request_headers.started") and not may_start():
+        raise TooLate("the time in which it may be sent is over")
 
 
 def _patience(method: str) -> float:

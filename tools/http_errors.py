@@ -27,6 +27,10 @@ class CircuitOpen(NotSent):
     """The platform did not answer lately, and is left alone for a while."""
 
 
+class TooLate(NotSent):
+    """Whoever wanted it sent may not be the one who may send it any more."""
+
+
 class EgressRefused(NotSent):
     """Not an address that this connection may call."""
 

@@ -77,7 +77,7 @@ async def _start(services: Services, case_id: str) -> Decision | None:
 
 
 async def _decide(services: Services, decision: Decision) -> None:
-    async with leases.renewed(services.db, decision.lease):
+    async with leases.renewed(services, decision.lease):
         start = start_on(decision.facts, decision.policy_version, decision.policy)
         outcome = await begin(services.graph, decision.id, start)
     await commit_decision(services, decision.lease, decision.id, outcome, decision.facts.now)

@@ -1,17 +1,18 @@
 """The execute job: one committed action, sent at most once, and only if the world still is as its decision saw it.
 
 claim (lease) ─► taken over? look it up ─► read the invoice ─► one transaction: lock, absorb, judge, ``started`` ─► send ─► outcome
+
+The lease is short, so that a dead worker's action is soon taken over, and kept alive while the other side is waited for.
 """
 
-import asyncio
 import logging
-import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from api.jobs import effects, outcome
 from api.jobs.absorb import absorb
+from api.jobs.heartbeat import Hold, LeaseLost
 from graph.bootstrap import Services
 from memory import cases, messages, sending
 from memory.database import Write
@@ -26,18 +27,25 @@ from recoup.facts import CaseFacts
 from recoup.gate import mode_for
 from recoup.house_rules import postponement
 from recoup.policy import Mode
-from recoup.ports import Absent, BillingPlatform, Effect, EffectLookup, EffectResult, Found, Indeterminate, OutgoingMessage
+from recoup.ports import (
+    LONGEST_EFFECT_SECONDS,
+    LONGEST_READING_SECONDS,
+    Absent,
+    BillingPlatform,
+    Effect,
+    EffectLookup,
+    EffectResult,
+    Found,
+    Indeterminate,
+    OutgoingMessage,
+)
 from recoup.proposal import RuleHit
 from recoup.rule_book import speaks
 from recoup.settings import Connection
+from tools.starting import started_only_while
 
 log = logging.getLogger(__name__)
 
-# Whoever has less than its lease left by this much does not begin to send; whoever sends is cut off there.
-MARGIN_SECONDS = 1.5
-LEAST_SECONDS_TO_SEND = 1.0
-# Looking up and reading together stay within the lease that was claimed.
-READ_SECONDS = 3.0
 # A message that could not be sent for a day is not sent later: a person decides.
 MESSAGE_KEY_SECONDS = 86_400.0
 KILL_SWITCH_PAUSE_SECONDS = 15.0
@@ -50,29 +58,28 @@ class Errand(NamedTuple):
     """A claimed action with what is needed to look it up and to send it."""
 
     action: ActionRow
+    hold: Hold
     connection: Connection
     platform: BillingPlatform
     effect: Effect
 
 
 class Outgoing(NamedTuple):
-    """An action that has just started. ``message`` is set where it is a letter. ``deadline`` is monotonic: a worker that was paused
-    sees how late it is, whatever the wall clock says."""
+    """An action that has just started. ``message`` is set where it is a letter."""
 
     errand: Errand
     message: OutgoingMessage | None
-    deadline: float
 
 
 async def run(services: Services, action_id: str) -> None:
     """Moves the action on, if it is due and nobody else holds it. What raises has been put off on the row already."""
-    now = await services.clock.now()
+    now, since = await services.clock.now(), services.time.now()
     async with services.db.write() as tx:
         action = await sending.claim(tx, action_id, wall=wall_now(), now=now)
     if action is None:
         return
     try:
-        await _advance(services, action)
+        await _advance(services, action, since)
     except Busy as exc:
         # Voided by news, or taken over because we were slow: whoever did it has written what holds.
         log.info("%s", exc)
@@ -85,11 +92,11 @@ async def run(services: Services, action_id: str) -> None:
         raise
 
 
-async def _advance(services: Services, action: ActionRow) -> None:
+async def _advance(services: Services, action: ActionRow, since: float) -> None:
     if action.risk is RiskClass.INTERNAL:
         await _perform_internal(services, action)
         return
-    errand = await _prepare(services, action)
+    errand = await _prepare(services, action, since)
     if action.state is not ActionState.READY and not await _surely_did_not_happen(services, errand):
         return
     read_at = await services.clock.now()
@@ -112,14 +119,24 @@ async def _perform_internal(services: Services, action: ActionRow) -> None:
         await sending.finish(tx, action, ActionState.DONE, at=now)
 
 
-async def _prepare(services: Services, action: ActionRow) -> Errand:
+async def _prepare(services: Services, action: ActionRow, since: float) -> Errand:
     async with services.db.read() as session:
         case = await cases.get(session, action.case_id)
         effect = await sending.effect_of(session, action)
     connection = services.connections.get(case.connection)
     if connection is None:
         raise Misconfigured(f"connection {case.connection} has actions to send but is not in recoup.toml; add it again")
-    return Errand(action, connection, services.billing[case.connection], effect)
+    return Errand(action, hold_of(services, action, since), connection, services.billing[case.connection], effect)
+
+
+def hold_of(services: Services, action: ActionRow, since: float) -> Hold:
+    """The lease that the action was claimed with; ``since`` is the monotonic instant before that."""
+
+    async def renew() -> bool:
+        async with services.db.write() as tx:
+            return await sending.renew(tx, action, wall=wall_now())
+
+    return Hold(f"the lease on action {action.id}", renew, seconds=sending.LEASE_SECONDS, time=services.time, since=since)
 
 
 async def _surely_did_not_happen(services: Services, errand: Errand) -> bool:
@@ -147,7 +164,7 @@ async def _surely_did_not_happen(services: Services, errand: Errand) -> bool:
 async def _look_up(services: Services, errand: Errand) -> EffectLookup | None:
     """What the other side says of it; None where it does not answer now."""
     try:
-        async with asyncio.timeout(READ_SECONDS):
+        async with errand.hold.kept(LONGEST_READING_SECONDS):
             if errand.action.risk is RiskClass.CONTACT:
                 return await services.messenger.find(errand.action.id)
             return await errand.platform.find_effect(errand.effect)
@@ -160,7 +177,7 @@ async def _read(errand: Errand) -> Reading | None:
     """The invoice as it stands now; None where the platform cannot be read and the newest event is what there is."""
     if "read" not in errand.platform.capabilities:
         return None
-    async with asyncio.timeout(READ_SECONDS):
+    async with errand.hold.kept(LONGEST_READING_SECONDS):
         return await errand.platform.read_invoice(errand.effect.invoice_vendor_id)
 
 
@@ -218,22 +235,25 @@ async def _begin(
         except (Malformed, NotFound) as exc:
             await outcome.bury(tx, action, str(exc), now)
             return None
-    deadline = time.monotonic() + sending.LEASE_SECONDS - MARGIN_SECONDS
+    since = services.time.now()
     key_valid_seconds = MESSAGE_KEY_SECONDS if letter else errand.platform.key_valid_seconds
     started = await sending.begin(tx, action, now=now, read_at=read_at, wall=wall_now(), key_valid_seconds=key_valid_seconds)
-    return Outgoing(errand._replace(action=started), letter, deadline)
+    errand.hold.was_renewed(since)
+    # What the last reading told is known now, and cannot be the outcome.
+    return Outgoing(errand._replace(action=started, effect=await sending.effect_of(tx, started)), letter)
 
 
 async def _send(services: Services, outgoing: Outgoing) -> None:
-    """Sends within what is left of the lease, or not at all: when the lease is over somebody else looks it up and may send it."""
-    action, seconds_left = outgoing.errand.action, outgoing.deadline - time.monotonic()
-    if seconds_left < LEAST_SECONDS_TO_SEND:
+    """Sends while the lease surely is ours, or not at all: when it is over somebody else looks it up and may send it."""
+    action, hold = outgoing.errand.action, outgoing.errand.hold
+    if not hold.is_surely_ours():
         await outcome.record_not_done(services, action, "too little of the lease was left to send")
         return
     try:
-        async with asyncio.timeout(seconds_left):
-            result = await _hand_over(services, outgoing)
-    except (OutcomeUnknown, TimeoutError) as exc:
+        async with hold.kept(LONGEST_EFFECT_SECONDS):
+            with started_only_while(hold.is_surely_ours):
+                result = await _hand_over(services, outgoing)
+    except (OutcomeUnknown, TimeoutError, LeaseLost) as exc:
         await outcome.record_lost(services, action, f"the answer was lost: {exc or 'no answer in time'}")
     except Retryable as exc:
         await outcome.record_not_done(services, action, str(exc))

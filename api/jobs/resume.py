@@ -37,7 +37,7 @@ async def run(services: Services, decision_id: str) -> None:
 
 
 async def _resume(services: Services, lease: Lease, approval: ApprovalRow) -> None:
-    async with leases.renewed(services.db, lease):
+    async with leases.renewed(services, lease):
         outcome = await advance(services.graph, approval.decision_id, approval)
         now = await services.clock.now()
     if isinstance(outcome, Ended):

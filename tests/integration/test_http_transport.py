@@ -12,15 +12,17 @@ import pytest
 
 from recoup.errors import BillingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.monotonic import MachineTime
+from recoup.ports import LONGEST_EFFECT_SECONDS
 from recoup.settings import Platform
 from tests.factories import make_connection
 from tests.manual_time import SkippingTime
 from tests.vendors.chassis import Answer, Request, Site
 from tests.vendors.chassis_trouble import Trouble
-from tools.http import TRIES_OF_READS, Bounds, GuardedTransport, pinned
+from tools.http import EFFECT_PATIENCE_SECONDS, TIMEOUT, TRIES_OF_READS, Bounds, GuardedTransport, pinned
 from tools.http_breaker import Breaker
-from tools.http_errors import Call, CircuitOpen, Crowded, EgressRefused, TooLong, failure, json_object, refusal, request_id_of
+from tools.http_errors import Call, CircuitOpen, Crowded, EgressRefused, TooLate, TooLong, failure, json_object, refusal, request_id_of
 from tools.http_limits import Limits
+from tools.starting import started_only_while
 
 SECRET = "sk_live_never_to_be_shown"
 STATUSES = {Trouble.RATE_LIMITED: 429, Trouble.UNAVAILABLE: 503, Trouble.REVOKED_KEY: 401}
@@ -248,6 +250,28 @@ async def test_a_name_with_a_deaf_address_is_called_at_its_next_one(site: Counti
     async with client_of(named, resolver=both) as client:
         assert (await client.post("/v1/invoices/in_1/pay")).json()["host"] == named.removeprefix("http://")
     assert site.done == 1
+
+
+async def test_what_may_not_start_any_more_is_stopped_at_the_last_moment_and_surely_not_sent(site: Counting, address: str) -> None:
+    asked: list[int] = []
+
+    def is_over_once_the_connection_stands() -> bool:
+        asked.append(site.done)
+        return False
+
+    async with client_of(address) as client:
+        with started_only_while(is_over_once_the_connection_stands):
+            with pytest.raises(TooLate) as told:
+                await client.post("/v1/charges")
+            assert (await client.get("/v1/charges")).is_success, "reading changes nothing"
+        assert isinstance(failure(EFFECT, told.value), BillingUnavailable)
+        assert (asked, site.done) == ([0], 1)
+        assert (await client.post("/v1/charges")).is_success
+
+
+def test_an_exchange_ends_before_the_job_that_waits_for_it() -> None:
+    assert EFFECT_PATIENCE_SECONDS + Bounds().exchange_seconds < LONGEST_EFFECT_SECONDS
+    assert max(limit or 0.0 for limit in TIMEOUT.as_dict().values()) < Bounds().exchange_seconds
 
 
 def test_the_pinned_request_keeps_the_name_where_it_counts() -> None:

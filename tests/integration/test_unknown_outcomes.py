@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from datetime import timedelta
 
 import pytest
@@ -16,8 +15,7 @@ from recoup.clock import wall_now
 from recoup.errors import Conflict
 from recoup.people import Person, Role
 from recoup.ports import Effect, Indeterminate
-from recoup.settings import Connection
-from tests.factories import NOW, attempt_snapshot, make_connection, make_reading
+from tests.factories import NOW, attempt_snapshot, make_reading
 from tests.fakes import FakeBilling, FakeMessenger, make_services
 from tests.integration.test_execute import history, paid, states, wants_decision
 from tests.scenes import a_message, absorb_reading, action_of, change, commit, committed, open_case
@@ -230,21 +228,6 @@ async def test_a_worker_that_slept_over_its_lease_writes_nothing(db: Database, b
     await execute.run(services, action_id)
     assert list(billing.effects) == [action_id]
     assert await history(db, action_id) == ["ready", "started", "started", "done"]
-
-
-async def test_a_worker_that_slept_between_start_and_send_does_not_send(db: Database, billing: FakeBilling) -> None:
-    services = make_services(db, billing=billing)
-    action_id = await committed(services)
-    async with db.write() as tx:
-        action = await sending.claim(tx, action_id, wall=wall_now(), now=NOW)
-        assert action is not None
-        effect = await sending.effect_of(tx, action)
-        started = await sending.begin(tx, action, now=NOW, read_at=NOW, wall=wall_now(), key_valid_seconds=60)
-    connection: Connection = make_connection()
-    errand = execute.Errand(started, connection, billing, effect)
-    await execute._send(services, execute.Outgoing(errand, None, deadline=time.monotonic()))  # pyright: ignore[reportPrivateUsage]
-    assert billing.calls == []
-    assert (await action_of(db, action_id)).state is ActionState.READY
 
 
 # The other side is away

@@ -14,10 +14,12 @@ from recoup.clock import wall_now
 from recoup.errors import MessagingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.ports import EffectLookup, EffectResult, Indeterminate, OutgoingMessage
 from tools.messaging.mail import NotAnAddress, compose, parse_address, parse_sender
+from tools.starting import may_start
 
-# Together well under the executor's lease, so that each phase's own limit tells what surely did or did not happen.
+# Together well under LONGEST_EFFECT_SECONDS, so that each phase's own limit tells what surely did or did not happen. Some servers
+# look through a message before they take it.
 GREETING_SECONDS = 3.0
-DELIVERY_SECONDS = 4.0
+DELIVERY_SECONDS = 30.0
 
 PERMANENT = 500
 START_INPUT = 354
@@ -104,6 +106,8 @@ async def _deliver(server: aiosmtplib.SMTP, text: bytes, action_id: str, limit_s
     try:
         if server.protocol is None:
             raise MessagingUnavailable("the mail server closed the connection before the message")
+        if not may_start():
+            raise MessagingUnavailable("the time in which it may be sent is over, and it was not")
         server.protocol.write(LINE_START_DOT.sub(b"..", text) + b".\r\n")
         answer = await server.protocol.read_response(timeout=limit_seconds)
     except (SMTPException, OSError) as exc:
