@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from traceback import extract_tb
 
-from api.jobs import decide, execute, intake, reconcile, resume, tick
+from api.jobs import decide, execute, intake, mirror, reconcile, resume, tick
 from graph.bootstrap import Services
 from memory.queue import JOBS, JobName
 from recoup.errors import Busy, RecoupError
@@ -32,7 +32,10 @@ BODIES: Mapping[JobName, Job] = {
     "resume": resume.run,
     "execute": execute.run,
     "reconcile": reconcile.run,
+    "mirror": mirror.run,
 }
+# Notes go out one after the other beside everything else: a platform that is slow to take them holds no other work up.
+ASIDE: tuple[JobName, ...] = ("mirror",)
 
 
 async def run_worker(services: Services, stop: asyncio.Event, concurrency: int = 8) -> None:
@@ -40,7 +43,8 @@ async def run_worker(services: Services, stop: asyncio.Event, concurrency: int =
     for job in JOBS:
         _register(services, job)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_work(services, stop, concurrency))
+        group.create_task(_work(services, stop, [job for job in JOBS if job not in ASIDE], concurrency, POLL_SECONDS))
+        group.create_task(_work(services, stop, ASIDE, 1, TICK_SECONDS))
         group.create_task(_keep_ticking(services, stop))
 
 
@@ -70,16 +74,16 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}{told}{place}"
 
 
-async def _work(services: Services, stop: asyncio.Event, concurrency: int) -> None:
-    """Runs the queue's worker, and starts it again where it fell with the database."""
+async def _work(services: Services, stop: asyncio.Event, jobs: Sequence[JobName], concurrency: int, poll_seconds: float) -> None:
+    """Runs a worker of the queue for these jobs, and starts it again where it fell with the database."""
     while not stop.is_set():
         worker = asyncio.create_task(
             services.app.run_worker_async(
                 # A list: psycopg writes a tuple as a record, which is no array.
-                queues=list(JOBS),
+                queues=list(jobs),
                 concurrency=concurrency,
                 install_signal_handlers=False,
-                fetch_job_polling_interval=POLL_SECONDS,
+                fetch_job_polling_interval=poll_seconds,
                 shutdown_graceful_timeout=GRACE_SECONDS,
                 # Rows tell what happened; a finished wake-up tells nothing.
                 delete_jobs="always",

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from recoup.actions import Tag
 from recoup.errors import Misconfigured
 from recoup.record import Record
 from recoup.settings import API_VERSIONS, DEFAULT_LIMIT_SHARE, RECURLY_RETRIES_KEPT, Connection, Platform, Settings
@@ -44,7 +45,8 @@ class Environment(BaseSettings):
 class ConnectionTable(Record):
     """One ``[connections.NAME]``. ``livemode``: whether real money moves; where it is left out, a live or test api_key tells, else test.
     ``limit_share``: of the vendor's published limits. ``api_version``: of the vendor's API, the newest that is spoken where it is left out.
-    ``reserved_platform_attempts``: kept for retries that the platform makes by itself and cannot be told to stop."""
+    ``reserved_platform_attempts``: kept for retries that the platform makes by itself and cannot be told to stop. ``mirror`` is off unless
+    it is said: it writes into the merchant's own books."""
 
     platform: Platform
     livemode: bool | None = None
@@ -56,6 +58,8 @@ class ConnectionTable(Record):
     limit_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_LIMIT_SHARE
     api_version: str | None = None
     reserved_platform_attempts: Annotated[int | None, Field(ge=0, le=20)] = None
+    mirror: bool = False
+    mirror_tags: tuple[Tag, ...] = ()
 
 
 def load_settings() -> Settings:
@@ -121,6 +125,8 @@ def _connection(name: str, values: object, environment: Mapping[str, str]) -> Co
         limit_share=table.limit_share,
         api_version=_api_version(where, table),
         reserved_platform_attempts=_reserved(where, table),
+        mirror=table.mirror,
+        mirror_tags=table.mirror_tags,
     )
 
 

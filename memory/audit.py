@@ -9,7 +9,9 @@ from recoup.digest import canonical_json
 if TYPE_CHECKING:
     from memory.database import Write
 
-Kind = Literal["case", "action", "approval", "timer", "decision", "reservation", "policy", "key", "switch", "event", "task", "account"]
+Kind = Literal[
+    "case", "action", "approval", "timer", "decision", "reservation", "policy", "key", "switch", "event", "task", "account", "mirror"
+]
 
 
 class Entry(NamedTuple):

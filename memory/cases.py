@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import LiteralString
 
-from memory import approvals, audit, contacts, decisions, ledger, messages, outbox, queue, timers
+from memory import approvals, audit, contacts, decisions, ledger, messages, mirror, outbox, queue, timers
 from memory.database import Read, Write
 from recoup.case import Case, CaseState, CaseStatus, Fact, Transition
 from recoup.errors import Defect, NotFound
@@ -270,6 +270,7 @@ async def _write(tx: Write, case: CaseRow, transition: Transition, fact: Fact, a
     kept = {key: value for key, value in data.items() if value is not None}
     state = transition.status or case.status
     await audit.append(tx, chain=case.id, subject=case.id, kind="case", state=state, actor=actor, at=at, data=kept)
+    await mirror.want_again(tx, case.id)
 
 
 async def _name_winner(tx: Write, case: CaseRow, transition: Transition, at: datetime, actor: str) -> None:

@@ -151,6 +151,17 @@ async def get(session: Read, decision_id: str) -> DecisionRow:
     return row
 
 
+async def newest_told(session: Read, case_id: str) -> DecisionRow | None:
+    """The case's newest decision that has come to something: it waits for a person, or is done."""
+    return await session.one(
+        DecisionRow,
+        "SELECT"
+        + COLUMNS
+        + " FROM decisions WHERE case_id = %s AND state IN ('waiting', 'done') ORDER BY created_at DESC, id DESC LIMIT 1",
+        (case_id,),
+    )
+
+
 async def page(
     session: Read, *, case_id: str | None = None, state: str | None = None, before: str | None = None, limit: int = 50
 ) -> list[DecisionRow]:

@@ -6,14 +6,15 @@ from procrastinate import App, PsycopgConnector
 
 from memory.database import Write
 
-JobName = Literal["intake", "decide", "resume", "execute", "reconcile"]
-JOBS: tuple[JobName, ...] = ("intake", "decide", "resume", "execute", "reconcile")
+JobName = Literal["intake", "decide", "resume", "execute", "reconcile", "mirror"]
+JOBS: tuple[JobName, ...] = ("intake", "decide", "resume", "execute", "reconcile", "mirror")
 # What people and webhooks ask for is taken first.
 PROMPT, BACKGROUND = 0, -10
+BEHIND_ALL: frozenset[JobName] = frozenset({"reconcile", "mirror"})
 
 
 async def wake(tx: Write, job: JobName, row_id: str) -> None:
-    """Asks a worker to look at the row once this transaction has committed; reconciling waits behind all other work.
+    """Asks a worker to look at the row once this transaction has committed; reconciling and mirroring wait behind all other work.
 
     A job that is still to do is kept instead of doubled: the upsert locks it, so no worker takes it before our commit and it
     surely sees what we wrote. Jobs carry no ``lock``: a job with one would block all later jobs that share it.
@@ -22,7 +23,7 @@ async def wake(tx: Write, job: JobName, row_id: str) -> None:
         "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args, priority)"
         " VALUES (%(job)s, %(job)s, %(once)s, jsonb_build_object('row_id', %(row)s::text), %(priority)s)"
         " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET priority = procrastinate_jobs.priority",
-        {"job": job, "once": f"{job}:{row_id}", "row": row_id, "priority": BACKGROUND if job == "reconcile" else PROMPT},
+        {"job": job, "once": f"{job}:{row_id}", "row": row_id, "priority": BACKGROUND if job in BEHIND_ALL else PROMPT},
     )
     tx.woken.add(job)
 

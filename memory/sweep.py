@@ -40,6 +40,12 @@ RECONCILIATIONS: LiteralString = """
     SELECT id FROM reconciliations
      WHERE due_at <= %(now)s AND woken_at <= %(quiet)s AND (lease_until IS NULL OR lease_until <= %(wall)s)
      ORDER BY woken_at LIMIT %(most)s FOR UPDATE SKIP LOCKED"""
+# What is told a little later, or was put off, is due once its time has come.
+MIRRORS: LiteralString = """
+    SELECT id FROM mirrors
+     WHERE state = 'pending' AND due_at <= %(wall)s AND (woken_at <= %(quiet)s OR due_at > woken_at)
+       AND (lease_until IS NULL OR lease_until <= %(wall)s)
+     ORDER BY woken_at LIMIT %(most)s FOR UPDATE SKIP LOCKED"""
 
 QUEUES: tuple[tuple[JobName, LiteralString, LiteralString], ...] = (
     ("intake", "inbox", INBOX),
@@ -47,6 +53,7 @@ QUEUES: tuple[tuple[JobName, LiteralString, LiteralString], ...] = (
     ("resume", "decisions", DECISIONS),
     ("execute", "actions", ACTIONS),
     ("reconcile", "reconciliations", RECONCILIATIONS),
+    ("mirror", "mirrors", MIRRORS),
 )
 
 

@@ -71,6 +71,7 @@ Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 PositiveMinor = Annotated[int, Field(gt=0)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Tag = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
 ArgsT = TypeVar("ArgsT", bound=Record)
 
 
@@ -83,7 +84,7 @@ class NoteArgs(Record):
 class TagArgs(Record):
     """A tag on the account."""
 
-    tag: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
+    tag: Tag
 
 
 class TaskArgs(Record):

@@ -1,10 +1,11 @@
 """What the inner packages need of the outer ones, as protocols; graph/bootstrap.py passes the adapters in."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from recoup.events import ObjectRef, Reading
 from recoup.facts import CaseFacts
+from recoup.mirror import MirrorNote
 from recoup.policy import Policy
 from recoup.record import Record
 
@@ -60,12 +61,20 @@ class Indeterminate(Record):
 EffectLookup = Found | Absent | Indeterminate
 
 
+# Vendors try to deliver a webhook for about three days; a day more for those who gave up just before Recoup was first connected.
+FIRST_LOOK_BACK = timedelta(days=4)
+
+
 class ChangedPage(Record):
-    """Objects that changed, oldest first. ``cursor`` goes into the next call; pages overlap, so that a ref may come twice."""
+    """Objects that changed, oldest first. ``cursor`` goes into the next call; pages overlap, so that a ref may come twice.
+
+    ``begins``: from when on changes are told, on a page that does not go on from the one before: the first of all, and one before which
+    the platform has forgotten what had changed."""
 
     refs: tuple[ObjectRef, ...]
     cursor: str
     has_more: bool
+    begins: datetime | None = None
 
 
 class Unread(Record):
@@ -101,7 +110,7 @@ class BillingPlatform(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """``read`` and the names of the actions that ``perform`` can do."""
+        """``read``, ``note`` and ``tag`` (what ``mirror`` can write), and the names of the actions that ``perform`` can do."""
         ...
 
     @property
@@ -125,8 +134,14 @@ class BillingPlatform(Protocol):
         """Whether it happened. Reads only."""
         ...
 
+    async def mirror(self, note: MirrorNote) -> None:
+        """Shows the note to the people who look at the platform; written twice, it stands there once. It moves no money and changes
+        nothing that the platform acts on. Raises Refused where it does not take it."""
+        ...
+
     async def changed_since(self, cursor: str | None) -> ChangedPage:
-        """What changed since the cursor was given; None begins with what the platform keeps. Raises NotFetchable where it cannot tell."""
+        """What changed since the cursor was given; None begins FIRST_LOOK_BACK ago, and what is older is history's. Raises NotFetchable
+        where the platform cannot tell."""
         ...
 
     async def history(self, since: datetime, cursor: str | None) -> HistoryPage:

@@ -35,6 +35,7 @@ class Connection(Record):
     ``limit_share``: the part of the vendor's published limits that one process of ours may use. ``reserved_platform_attempts``: how many
     attempts on a payment method are kept under every cap for a platform that retries by itself and cannot be told to stop.
     ``api_version``: the vendor's API as it is spoken here; None where the platform has no versions, or is only heard.
+    ``mirror``: decisions and outcomes are noted on the platform, with those tags of the account that ``mirror_tags`` names.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Connection(Record):
     limit_share: float = DEFAULT_LIMIT_SHARE
     reserved_platform_attempts: int = 0
     api_version: str | None = None
+    mirror: bool = False
+    mirror_tags: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r}, {self.platform}, livemode={self.livemode})"

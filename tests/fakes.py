@@ -16,9 +16,10 @@ from memory.policies import StoredPolicies
 from memory.queue import make_app
 from recoup.actions import ActionName
 from recoup.clock import Clock, FixedClock
-from recoup.errors import BillingUnavailable, MessagingUnavailable, OutcomeUnknown
+from recoup.errors import BillingUnavailable, MessagingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.events import ObjectRef, Reading
 from recoup.ids import new_id
+from recoup.mirror import MirrorNote
 from recoup.monotonic import MachineTime, MonotonicTime
 from recoup.ports import (
     Absent,
@@ -39,7 +40,7 @@ from tests.factories import NOW, make_connection, make_reading
 
 # What the other side does with the next call; "do" is what it does when nothing is asked of it.
 Behaviour = Literal["do", "refuse", "unavailable", "do and lose the answer", "lose the request"]
-ALL_CAPABILITIES = frozenset({"read", *(str(name) for name in ActionName)})
+ALL_CAPABILITIES = frozenset({"read", "note", "tag", *(str(name) for name in ActionName)})
 
 
 class FakeBilling:
@@ -50,6 +51,9 @@ class FakeBilling:
     ) -> None:
         self.reading = reading or make_reading()
         self.behaviours: deque[Behaviour] = deque()
+        self.behaviours_of_notes: deque[Behaviour] = deque()
+        self.notes: list[MirrorNote] = []
+        self.note_calls = 0
         self.effects: dict[str, Effect] = {}
         self.calls: list[str] = []
         self.reads = 0
@@ -96,6 +100,20 @@ class FakeBilling:
         if behaviour == "do and lose the answer":
             raise OutcomeUnknown("the connection broke")
         return _done(effect.key)
+
+    async def mirror(self, note: MirrorNote) -> None:
+        behaviour = self.behaviours_of_notes.popleft() if self.behaviours_of_notes else "do"
+        self.note_calls += 1
+        if behaviour == "unavailable":
+            raise BillingUnavailable("fake", "answers 503")
+        if behaviour == "lose the request":
+            raise OutcomeUnknown("the connection broke")
+        if behaviour == "refuse":
+            raise Misconfigured("connections.sandbox: the api_key lacks the permission rak_invoice_write")
+        if self.notes[-1:] != [note]:
+            self.notes.append(note)
+        if behaviour == "do and lose the answer":
+            raise OutcomeUnknown("the connection broke")
 
     async def find_effect(self, effect: Effect) -> EffectLookup:
         self._must_answer()

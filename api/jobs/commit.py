@@ -6,6 +6,7 @@ Until it commits nothing has happened; after it everything has. A crash in betwe
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from api.jobs import mirror
 from api.jobs.advance import Ended, Paused
 from api.jobs.room import LedgerKeys, lock_ledgers, needs_room, reserve
 from graph.bootstrap import Services
@@ -66,6 +67,7 @@ async def commit_decision(services: Services, lease: Lease, decision_id: str, ru
         await _wake_later(tx, facts, wake_of(state) or (None if approval_id else _fallback(now)), now)
         reached = DecisionState.WAITING if approval_id else DecisionState.DONE
         await decisions.conclude(tx, decision_id, facts.case.id, reached, _conclusion(state, "asks a person"), at=now)
+        await mirror.tell(tx, services, facts, policy_of(state))
         await _let_go(tx, facts, [verdict for _, verdict in judged if verdict.answer is Answer.RUN], now)
 
 
@@ -96,6 +98,7 @@ async def commit_answer(services: Services, lease: Lease, approval: ApprovalRow,
         if wake_of(state) is None:
             await _wake_later(tx, fresh, _fallback(now), now)
         await decisions.conclude(tx, approval.decision_id, facts.case.id, DecisionState.DONE, _conclusion(state, "answered"), at=now)
+        await mirror.tell(tx, services, fresh, policy)
         await _let_go(tx, facts, [one.verdict for one in settled_of(state) if one.answer != "reject"], now)
 
 

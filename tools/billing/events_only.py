@@ -4,6 +4,7 @@ from datetime import datetime
 
 from recoup.errors import NotFetchable, Refused
 from recoup.events import ObjectRef, Reading
+from recoup.mirror import MirrorNote
 from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage, Indeterminate
 
 
@@ -38,6 +39,10 @@ class EventsOnly:
     async def find_effect(self, effect: Effect) -> EffectLookup:
         """Nobody can tell."""
         return Indeterminate(why=f"{self._name}: nothing here can read that platform, so {effect.name} cannot be looked up")
+
+    async def mirror(self, note: MirrorNote) -> None:
+        """Raises Refused: nothing should have been told."""
+        raise Refused(f"{self._name}: capability missing: nothing here can write a note on {note.to.invoice_vendor_id} there")
 
     async def changed_since(self, cursor: str | None) -> ChangedPage:
         """Raises NotFetchable."""

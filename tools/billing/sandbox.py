@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from recoup.actions import SPECIFICATION, RiskClass
-from recoup.errors import BillingUnavailable, Defect, Malformed, Misconfigured, NotFetchable, NotFound
+from recoup.errors import BillingUnavailable, Defect, Malformed, Misconfigured, NotFetchable, NotFound, Refused
 from recoup.events import EventKind, ObjectRef, Reading
 from recoup.invoice import (
     AccountSnapshot,
@@ -17,6 +17,7 @@ from recoup.invoice import (
     DeclineCodes,
     InvoiceSnapshot,
 )
+from recoup.mirror import MirrorNote
 from recoup.ports import Absent, ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, Found, HistoryPage
 from recoup.settings import Connection
 from tools.http import GuardedTransport
@@ -24,7 +25,7 @@ from tools.http_egress import api_base_of
 from tools.http_errors import Call, failure, json_object, refusal
 
 CAPABILITIES = frozenset(
-    {"read", *(str(name) for name, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT})}
+    {"read", "note", *(str(name) for name, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT})}
 )
 # The sandbox keeps keys for a day unless told otherwise; an hour less leaves room for a request that is already under way.
 KEY_VALID_SECONDS = 82_800.0
@@ -66,7 +67,7 @@ class SandboxBilling:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """It can be read, and does every charge and account action."""
+        """It can be read, takes notes, and does every charge and account action."""
         return CAPABILITIES
 
     @property
@@ -113,9 +114,23 @@ class SandboxBilling:
             return Absent()
         return Found(result=EffectResult.model_validate({key: found[key] for key in ("state", "detail", "vendor_ref")}))
 
-    async def changed_since(self, cursor: str | None) -> ChangedPage:
-        """Raises NotFetchable: the sandbox keeps no list of what changed, and loses no events by itself."""
-        raise NotFetchable(f"{self._name}: the sandbox platform does not list what changed since {cursor or 'its beginning'}")
+    async def mirror(self, note: MirrorNote) -> None:
+        """Notes it on the invoice; raises BillingUnavailable, OutcomeUnknown, NotFound, Refused."""
+        path = f"/v1/invoices/{note.to.invoice_vendor_id}/notes"
+        call = Call(connection=self._name, what=f"POST {path}", is_effect=True)
+        try:
+            response = await self._client.post(path, json={"text": note.says})
+        except httpx.RequestError as exc:
+            raise failure(call, exc) from exc
+        said = refusal(call, response.status_code)
+        if said is not None:
+            raise said
+        if not response.is_success:
+            raise Refused(f"{self._name}: answered {response.status_code} to a note")
+
+    async def changed_since(self, cursor: str | None) -> ChangedPage:  # noqa: ARG002 - the port's
+        """Raises NotFetchable: nothing needs to be asked of a platform that loses nothing."""
+        raise NotFetchable(f"{self._name}: nothing is lost, because the sandbox platform delivers every webhook until it is taken")
 
     async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
         """Invoices issued since then, each as it is when it stands alone; raises Malformed, BillingUnavailable."""

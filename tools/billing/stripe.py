@@ -7,6 +7,7 @@ from typing import Self
 import httpx
 
 from recoup.events import ObjectRef, Reading
+from recoup.mirror import MirrorNote
 from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage
 from recoup.settings import Connection
 from tools.billing.stripe_api import StripeApi
@@ -15,6 +16,7 @@ from tools.billing.stripe_effects import StripeEffects
 from tools.billing.stripe_examination import examine
 from tools.billing.stripe_history import StripeHistory
 from tools.billing.stripe_lookup import StripeLookup
+from tools.billing.stripe_mirror import NOTE_AND_TAG, StripeMirror
 from tools.billing.stripe_objects import ObjectReader
 from tools.billing.stripe_origins import Origins
 from tools.billing.stripe_reading import InvoiceReader
@@ -34,6 +36,7 @@ class StripeBilling:
         self._objects = ObjectReader(self._api, self._invoices)
         self._effects = StripeEffects(self._api)
         self._lookup = StripeLookup(self._api, self._invoices, origins)
+        self._mirror = StripeMirror(self._api)
         self._changes = StripeChanges(self._api)
         self._history = StripeHistory(self._api, self._invoices)
 
@@ -49,8 +52,9 @@ class StripeBilling:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """``read``, and the actions that Stripe has an equivalent of; it has none of a longer grace, a plan or a discount on a bill."""
-        return self._effects.names | {"read"}
+        """``read``, notes and tags, and the actions that Stripe has an equivalent of; it has none of a longer grace, a plan or a discount
+        on a bill."""
+        return self._effects.names | NOTE_AND_TAG | {"read"}
 
     @property
     def key_valid_seconds(self) -> float:
@@ -72,6 +76,10 @@ class StripeBilling:
     async def find_effect(self, effect: Effect) -> EffectLookup:
         """Whether it happened, by the key that Stripe's events name; raises BillingUnavailable where it cannot be told yet."""
         return await self._lookup.find(effect)
+
+    async def mirror(self, note: MirrorNote) -> None:
+        """Writes it into metadata; raises BillingUnavailable, OutcomeUnknown, Misconfigured, NotFound, Refused."""
+        await self._mirror.write(note)
 
     async def changed_since(self, cursor: str | None) -> ChangedPage:
         """What events of the last 30 days tell of; raises Malformed for a cursor of somebody else's, BillingUnavailable."""

@@ -33,6 +33,12 @@ class MethodRow(Record):
     usable: bool
 
 
+class NoteRow(Record):
+    """A line about an invoice."""
+
+    text: str
+
+
 class SubscriptionRow(Record):
     """``ending``: cancelled, but paid service runs until the period is over."""
 

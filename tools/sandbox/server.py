@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, Query, Request, params
 from fastapi.responses import JSONResponse, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
 from recoup.errors import Conflict, Malformed, NotFound
@@ -56,6 +56,12 @@ class Advance(BaseModel):
     """Where the clock goes."""
 
     to: AwareDatetime
+
+
+class Note(BaseModel):
+    """A line about an invoice, for people."""
+
+    text: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Contact(BaseModel):
@@ -106,6 +112,12 @@ def _vendor_routes(app: FastAPI, sim: Simulation, options: Options, courier: Cou
             raise NotFound(f"nothing was done under {key}")
         return found[0].model_dump(mode="json")
 
+    @app.post("/v1/invoices/{invoice_id}/notes", dependencies=slow)
+    async def post_note(invoice_id: str, note: Note) -> views.Json:
+        with sim.store.transaction():
+            sim.note_once(sim.invoice(invoice_id).id, note.text)
+        return {"notes": sim.notes(invoice_id)}
+
     @app.post("/v1/effects", dependencies=slow)
     async def post_effect(wanted: EffectBody, idempotency_key: Annotated[str, Header(min_length=1, max_length=200)]) -> Response:
         order = Order(key=idempotency_key, name=wanted.name, invoice=wanted.invoice, args=wanted.args)
@@ -125,6 +137,10 @@ def _reading_routes(app: FastAPI, sim: Simulation, slow: list[params.Depends]) -
     @app.get("/v1/invoices/{invoice_id}", dependencies=slow)
     async def get_invoice(invoice_id: str) -> views.Json:
         return views.invoice_document(sim, invoice_id)
+
+    @app.get("/v1/invoices/{invoice_id}/notes", dependencies=slow)
+    async def get_notes(invoice_id: str) -> views.Json:
+        return {"notes": sim.notes(invoice_id)}
 
     @app.get("/v1/customers/{customer_id}/invoice", dependencies=slow)
     async def get_invoice_of_customer(customer_id: str) -> views.Json:

@@ -9,7 +9,7 @@ from typing import Literal
 from recoup.errors import Malformed, Misconfigured, NotFound
 from tools.sandbox.behaviour import Doing, Move
 from tools.sandbox.people import Method
-from tools.sandbox.rows import CustomerRow, InvoiceRow, MethodRow, SubscriptionRow
+from tools.sandbox.rows import CustomerRow, InvoiceRow, MethodRow, NoteRow, SubscriptionRow
 from tools.sandbox.store import RowT, Store, stamp
 from tools.sandbox.world import DEFAULT_START, GRID, Person, World, on_grid
 
@@ -119,6 +119,15 @@ class Simulation:
     def note(self, invoice_id: str, text: str) -> None:
         """Keeps a line about an invoice."""
         self.store.run("INSERT INTO notes (invoice, at, text) VALUES (?, ?, ?)", (invoice_id, stamp(self.now), text))
+
+    def note_once(self, invoice_id: str, text: str) -> None:
+        """The same, unless the newest line says it already."""
+        if self.notes(invoice_id)[-1:] != [text]:
+            self.note(invoice_id, text)
+
+    def notes(self, invoice_id: str) -> list[str]:
+        """The lines about an invoice, oldest first."""
+        return [row.text for row in self.store.all(NoteRow, "SELECT text FROM notes WHERE invoice = ? ORDER BY n", (invoice_id,))]
 
     def tell(self, event_type: str, invoice: InvoiceRow, **data: object) -> None:
         """Emits a webhook about the invoice: once or twice, in time or late, in order or not."""
