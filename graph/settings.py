@@ -125,9 +125,19 @@ def _connection(name: str, values: object, environment: Mapping[str, str]) -> Co
         limit_share=table.limit_share,
         api_version=_api_version(where, table),
         reserved_platform_attempts=_reserved(where, table),
-        mirror=table.mirror,
+        mirror=_mirror(where, table),
         mirror_tags=table.mirror_tags,
     )
+
+
+def _mirror(where: str, table: ConnectionTable) -> bool:
+    """Whether notes are written; raises Misconfigured where they cannot be."""
+    if table.mirror and not table.api_key:
+        raise Misconfigured(f"{where}.mirror writes to the platform, which takes an api_key")
+    if table.mirror_tags and not (table.mirror and table.platform is Platform.STRIPE):
+        why = "goes with mirror = true" if table.platform is Platform.STRIPE else f"is for stripe alone: {table.platform} has no tags"
+        raise Misconfigured(f"{where}.mirror_tags {why}")
+    return table.mirror
 
 
 def _api_version(where: str, table: ConnectionTable) -> str | None:

@@ -3,7 +3,7 @@
 from memory.database import Read
 from recoup.record import Record
 
-TABLES = ("events", "cases", "decisions", "actions", "approvals", "timers", "reservations", "messages", "tasks")
+TABLES = ("events", "cases", "decisions", "actions", "approvals", "timers", "reservations", "messages", "tasks", "mirrors")
 
 
 class Count(Record):
@@ -28,6 +28,7 @@ async def by_state(session: Read) -> list[Count]:
         UNION ALL SELECT 'reservations', state, count(*) FROM reservations GROUP BY 2
         UNION ALL SELECT 'messages', state, count(*) FROM messages GROUP BY 2
         UNION ALL SELECT 'tasks', state, count(*) FROM tasks GROUP BY 2
+        UNION ALL SELECT 'mirrors', state, count(*) FROM mirrors GROUP BY 2
         ORDER BY 1, 2
         """,
     )

@@ -46,9 +46,9 @@ async def want(tx: Write, case_id: str, connection: str, wall: datetime) -> None
     """There is something to tell of the case, in the transaction that makes it so."""
     await tx.run(
         """
-        INSERT INTO mirrors AS m (id, connection, due_at, woken_at) VALUES (%(id)s, %(connection)s, %(due)s, %(wall)s)
+        INSERT INTO mirrors AS m (id, connection, next_try_at, woken_at) VALUES (%(id)s, %(connection)s, %(due)s, %(wall)s)
         ON CONFLICT (id) DO UPDATE SET state = 'pending', version = m.version + 1,
-            due_at = CASE WHEN m.state = 'pending' THEN m.due_at ELSE excluded.due_at END,
+            next_try_at = CASE WHEN m.state = 'pending' THEN m.next_try_at ELSE excluded.next_try_at END,
             attempts = CASE WHEN m.state = 'pending' THEN m.attempts ELSE 0 END
         """,
         {"id": case_id, "connection": connection, "due": wall + timedelta(seconds=GATHER_SECONDS), "wall": wall},
@@ -60,7 +60,7 @@ async def want_again(tx: Write, case_id: str) -> None:
     await tx.run(
         """
         UPDATE mirrors SET state = 'pending', version = version + 1,
-               due_at = CASE WHEN state = 'pending' THEN due_at ELSE clock_timestamp() + make_interval(secs => %(gather)s) END,
+               next_try_at = CASE WHEN state = 'pending' THEN next_try_at ELSE clock_timestamp() + make_interval(secs => %(gather)s) END,
                attempts = CASE WHEN state = 'pending' THEN attempts ELSE 0 END
          WHERE id = %(id)s
         """,
@@ -75,7 +75,7 @@ async def claim(tx: Write, case_id: str, wall: datetime) -> Mirror | None:
         Mirror,
         """
         UPDATE mirrors SET lease_token = lease_token + 1, lease_until = %(until)s
-         WHERE id = %(id)s AND state = 'pending' AND due_at <= %(wall)s AND (lease_until IS NULL OR lease_until <= %(wall)s)
+         WHERE id = %(id)s AND state = 'pending' AND next_try_at <= %(wall)s AND (lease_until IS NULL OR lease_until <= %(wall)s)
            AND NOT EXISTS (SELECT FROM actions a WHERE a.case_id = mirrors.id AND a.state = 'started')
         RETURNING id, connection, version, digest, attempts, lease_token
         """,
@@ -121,13 +121,13 @@ async def try_later(tx: Write, held: Mirror, why: str, wall: datetime) -> None:
 async def pause(tx: Write, held: Mirror, until: datetime) -> None:
     """Gives it back; until then nothing is written through its connection."""
     await tx.run(
-        "UPDATE mirrors SET lease_until = NULL, due_at = %s WHERE id = %s AND lease_token = %s", (until, held.id, held.lease_token)
+        "UPDATE mirrors SET lease_until = NULL, next_try_at = %s WHERE id = %s AND lease_token = %s", (until, held.id, held.lease_token)
     )
     # Rows that somebody is just changing are passed over: nobody waits for a note.
     await tx.run(
         """
-        UPDATE mirrors SET due_at = %(until)s
-         WHERE id IN (SELECT id FROM mirrors WHERE connection = %(connection)s AND state = 'pending' AND due_at < %(until)s
+        UPDATE mirrors SET next_try_at = %(until)s
+         WHERE id IN (SELECT id FROM mirrors WHERE connection = %(connection)s AND state = 'pending' AND next_try_at < %(until)s
                          FOR UPDATE SKIP LOCKED)
         """,
         {"connection": held.connection, "until": until},
@@ -149,7 +149,7 @@ async def dead(session: Read, connection: str | None = None) -> list[DeadMirror]
 async def revive(tx: Write, connection: str, wall: datetime) -> int:
     """Everything of the connection that is dead is tried once more, from now on; gives how many."""
     return await tx.run(
-        "UPDATE mirrors SET state = 'pending', attempts = 0, error = NULL, due_at = %(wall)s WHERE connection = %(connection)s"
+        "UPDATE mirrors SET state = 'pending', attempts = 0, error = NULL, next_try_at = %(wall)s WHERE connection = %(connection)s"
         " AND state = 'dead'",
         {"connection": connection, "wall": wall},
     )

@@ -43,7 +43,7 @@ RECONCILIATIONS: LiteralString = """
 # What is told a little later, or was put off, is due once its time has come.
 MIRRORS: LiteralString = """
     SELECT id FROM mirrors
-     WHERE state = 'pending' AND due_at <= %(wall)s AND (woken_at <= %(quiet)s OR due_at > woken_at)
+     WHERE state = 'pending' AND next_try_at <= %(wall)s AND (woken_at <= %(quiet)s OR next_try_at > woken_at)
        AND (lease_until IS NULL OR lease_until <= %(wall)s)
      ORDER BY woken_at LIMIT %(most)s FOR UPDATE SKIP LOCKED"""
 

@@ -8,6 +8,7 @@ import click
 from api.cli.backfill import backfill
 from api.cli.drift import drift
 from api.cli.listing import ListsByItself
+from api.cli.mirror import mirror
 from api.cli.output import json_option, print_json, print_rows
 from recoup.ports import CheckResult
 from recoup.record import Record
@@ -34,11 +35,12 @@ class ConnectionLine(Record):
 
 @click.group(cls=ListsByItself)
 def command() -> None:
-    """The connections of recoup.toml. Only their backfill and their drift need a database."""
+    """The connections of recoup.toml. Only their backfill, their drift and their mirror need a database."""
 
 
 command.add_command(backfill)
 command.add_command(drift)
+command.add_command(mirror)
 
 
 @command.command("list")
@@ -95,7 +97,12 @@ async def line_of(connection: Connection) -> ConnectionLine:
 
     money = "simulated" if connection.simulated else "live"
     plain = ConnectionLine(name=connection.name, platform=connection.platform, money=money, entity=connection.entity)
-    needed = ["read", *(str(action) for action, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT})]
+    needed = [
+        "read",
+        "note",
+        "tag",
+        *(str(action) for action, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT}),
+    ]
     try:
         async with open_billing(connection) as billing:
             can = tuple(name for name in needed if name in billing.capabilities)

@@ -1,6 +1,7 @@
 """``recoup doctor``: looks at everything that can be set up wrongly, and says what to mend."""
 
 from collections.abc import AsyncGenerator, Generator
+from itertools import groupby
 from typing import Literal
 
 import click
@@ -8,7 +9,7 @@ import click
 from api.cli.output import json_option, print_json
 from graph.bootstrap import Services, load_connections, open_services
 from graph.readiness import check_readiness
-from memory import keys, switches
+from memory import keys, mirror, switches
 from memory.database import Read
 from recoup.errors import RecoupError
 from recoup.record import Record
@@ -91,6 +92,9 @@ async def _installation(services: Services) -> AsyncGenerator[Finding]:
             yield _warn("keys", "nobody can use the HTTP API; recoup keys create NAME --role admin")
         if await switches.kill_switch_is_on(session):
             yield _warn("kill switch", "is on: nothing leaves")
+        for name, lost in groupby(await mirror.dead(session), key=lambda one: one.connection):
+            errors = [one.error for one in lost]
+            yield _warn(f"/{name}", f"did not take {len(errors)} notes: {errors[-1]}; see recoup connections mirror {name}")
     for check in (await check_readiness(services)).checks:
         if check.name != "database" or not check.ok:
             yield Finding(level="ok" if check.ok else "fail", name=check.name, detail=check.detail)

@@ -7,7 +7,7 @@ CREATE TABLE mirrors (
     digest      text,                                      -- of what was last written; null before anything was
     attempts    integer NOT NULL DEFAULT 0,                -- of what is to be written now
     error       text,                                      -- why it is not written yet, or never will be
-    due_at      timestamptz NOT NULL,                      -- wall time: a little later, so that what comes together is told together
+    next_try_at timestamptz NOT NULL,                      -- wall time: a little later, so that what comes together is told together
     woken_at    timestamptz NOT NULL,                      -- wall time
     lease_token bigint NOT NULL DEFAULT 0,                 -- grows with every holder: a stale holder cannot save
     lease_until timestamptz                                -- wall time

@@ -13,6 +13,8 @@ from tools.billing.recurly_http import Answer, RecurlyHttp
 MOST_SKEW = timedelta(seconds=60)
 # No invoice has a number without digits at its end.
 NOT_THERE = "/invoices/number-recoup-check/collect"
+# Recurly's ids are a dozen letters and digits.
+NO_NOTES = "/accounts/recoupcheck/notes"
 # What is read, and what it is read for.
 READS = {
     "invoices": "to read what is owed",
@@ -32,6 +34,7 @@ async def examine(connection: Connection, http: RecurlyHttp) -> tuple[CheckResul
         return (CheckResult(name="credentials", ok=False, found=str(exc), fix=fix),)
     found = [_site(answer), _mode(connection, answer), _clock(answer), _webhooks(connection)]
     found += [await _may_read(http, what, why) for what, why in READS.items()]
+    found += [await _may_note(http)] if connection.mirror else []
     return (*found, await _may_change(http))
 
 
@@ -79,6 +82,28 @@ async def _may_read(http: RecurlyHttp, what: str, why: str) -> CheckResult:
     except BillingUnavailable as exc:
         return CheckResult(name=name, ok=False, found=str(exc), fix="try again when Recurly answers")
     return CheckResult(name=name, ok=True, found="allowed")
+
+
+async def _may_note(http: RecurlyHttp) -> CheckResult:
+    """A note without words is taken on no account, and least of all on one that is not there."""
+    name, fix = "notes", f"use a private API key with full access, or set connections.{http.name}.mirror = false"
+    try:
+        await http.get(NO_NOTES)
+    except Misconfigured as exc:
+        return CheckResult(name=name, ok=False, found=str(exc), fix=fix)
+    except NotFound:
+        pass
+    except (BillingUnavailable, Malformed) as exc:
+        return CheckResult(name=name, ok=False, found=str(exc), fix="try again when Recurly answers")
+    try:
+        await http.send("POST", NO_NOTES, new_id("action"), {})
+    except Misconfigured as exc:
+        return CheckResult(name=name, ok=False, found=str(exc), fix=fix)
+    except NotFound:
+        pass
+    except (BillingUnavailable, OutcomeUnknown) as exc:
+        return CheckResult(name=name, ok=False, found=str(exc), fix="try again when Recurly answers")
+    return CheckResult(name=name, ok=True, found="allowed: the notes of the mirror")
 
 
 async def _may_change(http: RecurlyHttp) -> CheckResult:

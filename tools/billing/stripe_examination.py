@@ -15,6 +15,7 @@ from tools.billing.json_part import Part
 from tools.billing.signatures import TOLERANCE_SECONDS
 from tools.billing.stripe_api import PAGE_SIZE, Answer, StripeApi, answer_of, permission_named
 from tools.billing.stripe_changes import TYPES
+from tools.billing.stripe_mirror import TAGS
 
 # What no payment, customer or subscription is called: asking for it shows whether one might, and changes nothing.
 NOBODY = "recoupcheck"
@@ -54,8 +55,9 @@ async def examine(api: StripeApi) -> tuple[CheckResult, ...]:
 
 
 def _probes(api: StripeApi) -> list[Probe]:
-    v1, one = api.v1, 1
+    v1, one, connection = api.v1, 1, api.connection
     lookups, changes = "looking up charges whose answer was lost", "hearing of what webhooks lost"
+    tags = Probe("Customers: Write", "mirror_tags", lambda: v1.customers.update_async(f"cus_{NOBODY}", {"metadata": {TAGS: ""}}))
     return [
         Probe("Invoices: Read", READS, lambda: v1.invoices.list_async({"limit": one})),
         Probe("Charges and Refunds: Read", READS, lambda: v1.charges.list_async({"limit": one})),
@@ -67,7 +69,7 @@ def _probes(api: StripeApi) -> list[Probe]:
         Probe("Events: Read", f"{lookups}, {changes}", lambda: v1.events.list_async({"limit": one})),
         Probe(
             "Invoices: Write",
-            "retry_payment, use_backup_method, take_over_collection, hand_back_collection, write_off",
+            "retry_payment, use_backup_method, take_over_collection, hand_back_collection, write_off" + ", mirror" * connection.mirror,
             lambda: v1.invoices.pay_async(f"in_{NOBODY}", {"off_session": True}),
         ),
         Probe(
@@ -76,6 +78,7 @@ def _probes(api: StripeApi) -> list[Probe]:
             lambda: v1.subscriptions.update_async(f"sub_{NOBODY}", {"pause_collection": ""}),
         ),
         Probe("Charges and Refunds: Write", "refund_duplicate", lambda: v1.refunds.create_async({"charge": f"ch_{NOBODY}", "amount": one})),
+        *([tags] if connection.mirror and connection.mirror_tags else []),
     ]
 
 
