@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from agents.history import spoken_for
 from agents.method import Standing, unsuccessful
 from agents.planning import Part, Planner
-from agents.schedule import day, due_slot, next_slot, platform_busy_until, retry_slots
+from agents.schedule import day, platform_busy_until, retry_slots
 from recoup.actions import ActionName, ChargeArgs
 from recoup.category import Category, Retry
 from recoup.facts import CredentialFacts
@@ -44,9 +44,10 @@ def retry(planner: Planner, method: Standing) -> Part:
         says = "The platform is going to charge by itself; we charge nothing beside it and look again afterwards."
         return Part(says=says, wakes=(busy_until,), refused={"retry now": "two charges of one invoice could both succeed"})
     slots = retry_slots(method, facts, planner.policy)
-    coming = next_slot(slots, facts)
-    if due_slot(slots, facts) is None:
-        why = "this slot of the plan was used" if any(s <= facts.now for s in slots) else "the first slot of the plan has not come yet"
+    coming = slots.after(facts.now)
+    if slots.due(facts.now) is None:
+        has_come = any(slot <= facts.now for slot in slots.planned)
+        why = "this slot of the plan was used" if has_come else "the first slot of the plan has not come yet"
         return _later(planner, credential, coming, f"{why}; banks answer better to fewer tries")
     answer = permission(credential, facts, facts.now)
     if not isinstance(answer, Allowed):

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from agents.case_file import case_file
 from agents.history import spoken_for
+from agents.planned_collection import was_taken_over
 from agents.planned_messages import receipt
 from agents.planning import Part, Planner
 from agents.schedule import day, last_moment
@@ -16,6 +17,7 @@ GRACE_LEAD = timedelta(days=2)
 # People get the case while it is still open, so that they can act on it.
 HAND_OVER_LEAD = timedelta(days=1)
 CONFIDENCE = 0.8
+NO_LONGER_ENDED = "The invoice was taken over, so the platform does not end the subscription by itself any more."
 
 
 def of_open_case(planner: Planner) -> tuple[Part, ...]:
@@ -80,6 +82,8 @@ def _hand_over(planner: Planner) -> Part:
         return Part()
     if facts.now < due:
         return Part(wakes=(due,))
+    if was_taken_over(planner):
+        hand_off = hand_off.model_copy(update={"next_step": f"{hand_off.next_step} {NO_LONGER_ENDED}"})
     action = planner.act(
         hand_off.action,
         TaskArgs(queue=hand_off.queue, title=hand_off.title, body=case_file(facts, hand_off)),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from agents import planned_charges, planned_messages, planned_service
+from agents import planned_charges, planned_collection, planned_messages, planned_service
 from agents.bounds import Checked, first_problem
 from agents.case_file import foreign_file
 from agents.history import charge_awaiting_result, step_is_taken
@@ -25,6 +25,7 @@ ALLOWED = frozenset(
         ActionName.REQUEST_METHOD_UPDATE,
         ActionName.RETRY_PAYMENT,
         ActionName.USE_BACKUP_METHOD,
+        ActionName.TAKE_OVER_COLLECTION,
         ActionName.EXTEND_GRACE,
         ActionName.SUSPEND_SERVICE,
         ActionName.REINSTATE_SERVICE,
@@ -52,6 +53,7 @@ def propose(facts: CaseFacts, policy: Policy, new_action_id: Callable[[], str]) 
             charge,
             planned_messages.message(planner, method, charged_now=bool(charge.actions)),
             planned_charges.backup(planner, method),
+            planned_collection.take_over(planner, method),
             *planned_service.of_open_case(planner),
         ],
     )

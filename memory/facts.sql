@@ -47,7 +47,7 @@ siblings AS (
     WHERE i.remaining_minor > 0 AND EXISTS (SELECT 1 FROM cases c WHERE c.invoice_id = i.id AND c.status = 'open')
 ),
 earlier AS (
-    SELECT x.id, x.name, x.risk, x.state, (x.args ->> 'step')::int AS step, x.args ->> 'channel' AS channel, x.confidence, x.created_at AS at, x.position,
+    SELECT x.id, x.name, x.risk, x.state, (x.args ->> 'step')::int AS step, x.args ->> 'channel' AS channel, x.confidence, x.created_at AS at, x.position, x.finished_at,
            x.args ->> 'template' AS template, x.args ->> 'queue' AS queue,
            (SELECT max(t.done_at) FROM tasks t WHERE t.action_id = x.id) AS settled_at
     FROM actions x WHERE x.case_id = %(case_id)s AND x.id IS DISTINCT FROM %(excluding_action)s
@@ -82,7 +82,8 @@ SELECT jsonb_build_object(
             'id', o.id, 'credential_id', o.credential_id, 'status', o.status, 'amount_minor', coalesce(o.amount_minor, 0),
             'currency', coalesce(o.currency, s.invoice_snapshot ->> 'currency'), 'initiator', o.initiator,
             'customer_initiated', o.customer_initiated, 'cit_confidence', o.cit_confidence, 'occurred_at', o.occurred_at,
-            'codes', o.snapshot -> 'codes', 'reason', o.reason, 'category', o.category, 'code_known', o.code_known)
+            'codes', o.snapshot -> 'codes', 'reason', o.reason, 'category', o.category, 'code_known', o.code_known,
+            'action_id', o.action_id)
             ORDER BY o.occurred_at, o.id) FROM own_attempts o), '[]'),
     'ledger', coalesce((SELECT jsonb_agg(to_jsonb(l) ORDER BY l.at, l.id) FROM ledger l), '[]'),
     'contacts', coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY c.at, c.id) FROM outreach c), '[]'),

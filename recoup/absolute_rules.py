@@ -1,12 +1,12 @@
 """Rules that no person, mode or policy lifts: law, schemes, consent, holds, and what keeps anyone from being charged twice."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recoup.actions import MOVES_MONEY, Action, ActionName, ChargeArgs, MessageArgs, RiskClass
 from recoup.case import SETTLED, CaseStatus, Hold
 from recoup.facts import CaseFacts, CredentialFacts
-from recoup.invoice import InvoiceStatus
+from recoup.invoice import Initiator, InvoiceStatus
 from recoup.network import Allowed, permission
 from recoup.proposal import RuleHit
 from recoup.references import broken_reference
@@ -129,11 +129,22 @@ def _in_flight(action: Action, facts: CaseFacts) -> RuleHit | None:
 
 
 def _platform_retries(action: Action, facts: CaseFacts) -> RuleHit | None:
+    """Whoever can be asked for its plan is left to it: the invoice is taken over first, or we wait."""
     at = facts.invoice.next_platform_attempt_at
     guard = timedelta(minutes=load_rules().platform_retry_guard_minutes)
-    if at is None or not moves_money(action) or not at - guard <= facts.now < at + guard:
+    if at is None or not moves_money(action) or facts.now >= at + guard:
         return None
-    return speaks("platform-retry-imminent", f"the platform charges at {at:%Y-%m-%d %H:%M} UTC", not_before=at + guard)
+    return speaks("platform-retry-planned", f"the platform charges by itself at {at:%Y-%m-%d %H:%M} UTC", not_before=at + guard)
+
+
+def tried_meanwhile(action: Action, facts: CaseFacts, decided_at: datetime) -> RuleHit | None:
+    """A charge rests on the attempts that its decision knew: somebody else's that came since may have used its slot."""
+    # Platforms tell whole seconds.
+    since = decided_at.replace(microsecond=0)
+    others = [a for a in facts.attempts if a.initiator is not Initiator.RECOUP and a.occurred_at >= since]
+    if not others or not moves_money(action):
+        return None
+    return speaks("tried-meanwhile", f"an attempt by the {others[-1].initiator} at {others[-1].occurred_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _network(action: Action, facts: CaseFacts) -> tuple[RuleHit, ...]:

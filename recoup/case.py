@@ -83,6 +83,7 @@ class FactKind(StrEnum):
     DISPUTE_CLOSED = "dispute_closed"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     METHOD_UPDATED = "method_updated"
+    COLLECTOR_CHANGED = "collector_changed"
     REFUNDED = "refunded"
     HOLD_PLACED = "hold_placed"
     HOLD_RELEASED = "hold_released"
@@ -168,6 +169,7 @@ MOVES = {
     FactKind.ATTEMPT_SUCCEEDED: Move(reason="a part was paid; the rest is still owed", decide=True, void_pending=True),
     FactKind.INVOICE_CHANGED: Move(reason="what is owed has changed", decide=True, void_pending=True),
     FactKind.METHOD_UPDATED: Move(reason="the customer has a new payment method", decide=True, void_pending=True),
+    FactKind.COLLECTOR_CHANGED: Move(reason="somebody else retries the invoice from now on", decide=True),
     FactKind.SUBSCRIPTION_CANCELLED: Move(reason="the subscription ended; policy leaves the debt owed", decide=True, void_pending=True),
     FactKind.ATTEMPT_REVERSED: Move(reason="money went back", decide=True, void_pending=True),
     FactKind.DISPUTE_OPENED: Move(reason="the customer disputes a payment", decide=True, void_pending=True),
@@ -194,6 +196,8 @@ def _before_any_case(debt: DebtState, fact: Fact) -> Transition:
         return _no_case("nothing is owed")
     if _is_reversal(fact):
         return _opened(1, {Hold.REVERSAL}, "the payment went back")
+    if fact.kind is FactKind.COLLECTOR_CHANGED:
+        return _no_case("who retries an invoice fails no payment")
     if not (debt.has_failed_attempt or fact.kind in FAILURES):
         return _no_case("no attempt has failed")
     holds = {Hold.DISPUTE} if fact.kind is FactKind.DISPUTE_OPENED else set[Hold]()

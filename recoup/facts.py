@@ -94,7 +94,7 @@ class CredentialFacts(Record):
 
 
 class AttemptFacts(Record):
-    """One try to collect this case's invoice, oldest first in ``CaseFacts.attempts``."""
+    """One try to collect this case's invoice, oldest first in ``CaseFacts.attempts``. ``action_id``: the action of ours that made it."""
 
     id: str
     credential_id: str | None
@@ -109,6 +109,7 @@ class AttemptFacts(Record):
     reason: str | None
     category: Category | None
     code_known: bool
+    action_id: str | None = None
 
     def as_ledger_entry(self) -> "LedgerEntry":
         """The attempt as the caps count it."""
@@ -178,7 +179,7 @@ class CaseInfo(Record):
 class ActionFacts(Record):
     """One earlier action of this case, oldest first: what was proposed and what became of it. ``at`` is when its decision was made.
 
-    ``settled_at``: when a person finished the task that it made; None while nobody has."""
+    ``settled_at``: when a person finished the task that it made; None while nobody has. ``finished_at``: when it came to its end."""
 
     id: str
     name: ActionName
@@ -191,6 +192,7 @@ class ActionFacts(Record):
     queue: str | None = None
     confidence: float = 1.0
     settled_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 class OpenInvoice(Record):

@@ -72,6 +72,12 @@ class InvoiceChange(Record):
         return before is None or any(getattr(before, field) != getattr(self.after, field) for field in MONEY_FIELDS)
 
     @property
+    def is_collector(self) -> bool:
+        """Whether somebody else retries it than before. Where nobody had told, it is no change."""
+        before = self.before
+        return before is not None and before.collector is not None and before.collector is not self.after.collector
+
+    @property
     def is_credit(self) -> bool:
         """Whether the merchant reduced the debt without money."""
         before = self.before.credited_minor if self.before else 0
@@ -107,6 +113,8 @@ def facts_of(
     facts = sorted(moved, key=lambda fact: ORDER.index(fact.kind))
     if invoice is not None and invoice.is_money and (invoice.before is not None or not facts):
         facts.append(_invoice_fact(invoice, attempts))
+    if invoice is not None and invoice.is_collector:
+        facts.append(Fact(kind=FactKind.COLLECTOR_CHANGED))
     if not reading.attempts and reading.kind in KIND_FACTS_WITHOUT_ATTEMPTS:
         facts.append(Fact(kind=KIND_FACTS_WITHOUT_ATTEMPTS[reading.kind]))
     if reading.kind in KIND_FACTS:

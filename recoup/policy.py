@@ -111,12 +111,14 @@ class Approvals(Record):
 
 class Steps(Record):
     """The plan of an open case, in days after it opened. ``last_day`` ends it. ``technical_retry_hours`` count from the
-    newest of as many technical failures in a row; after them ``retry_days`` holds again. ``after_last`` says whether people get the
+    newest of as many technical failures in a row; after them ``retry_days`` holds again. ``take_over``: a platform that retries by itself
+    and can be told to stop is asked to, once a person agrees. ``after_last`` says whether people get the
     case before it ends without the money."""
 
     message_days: tuple[float, ...] = (0, 3, 7, 14)
     retry_days: tuple[float, ...] = (1, 3, 7, 12)
     technical_retry_hours: tuple[float, ...] = (1, 6, 24)
+    take_over: bool = False
     suspend_day: Annotated[float | None, BeforeValidator(_never_is_none)] = 21
     last_day: float = 28
     grace_tiers: tuple[str, ...] = ("premium",)

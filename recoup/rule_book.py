@@ -55,7 +55,8 @@ ABSOLUTE = (
     ("amount-not-remaining", "a charge collects exactly what remains of the invoice", DOUBLE_CHARGE),
     ("credential-unusable", "the payment method was removed or is no longer valid", SAFETY),
     ("attempt-in-flight", "another attempt is under way, or nobody knows its outcome", DOUBLE_CHARGE),
-    ("platform-retry-imminent", "the platform is about to charge by itself", DOUBLE_CHARGE),
+    ("platform-retry-planned", "the platform has planned an attempt of its own, and nothing is charged beside it", DOUBLE_CHARGE),
+    ("tried-meanwhile", "somebody else has tried to collect since the charge was decided on: it is decided anew", DOUBLE_CHARGE),
     (
         "platform-attempts-kept",
         "what a cap has left is kept for the platform's own retries, which cannot be stopped",

@@ -18,7 +18,7 @@ from memory import cases, messages, sending
 from memory.database import Write
 from memory.messages import MessageRow, MessageState
 from memory.outbox import ActionRow, ActionState
-from recoup.absolute_rules import hard_rules
+from recoup.absolute_rules import hard_rules, tried_meanwhile
 from recoup.actions import RiskClass
 from recoup.clock import wall_now
 from recoup.errors import Busy, DatabaseUnavailable, Malformed, Misconfigured, NotFound, OutcomeUnknown, Retryable
@@ -220,6 +220,9 @@ async def _start(services: Services, errand: Errand, reading: Reading | None, re
 def _refusals(action: ActionRow, facts: CaseFacts, message: MessageRow | None) -> tuple[RuleHit, ...]:
     """Why it may not start. House rules were judged when it was committed and its room is reserved since."""
     hits = hard_rules(action.action, facts)
+    meanwhile = tried_meanwhile(action.action, facts, action.created_at)
+    if meanwhile is not None:
+        return (*hits, meanwhile)
     if action.risk is RiskClass.CONTACT and (message is None or message.state not in UNSENT):
         return (*hits, speaks("message-already-sent", "its message is no longer planned"))
     return hits

@@ -70,7 +70,7 @@ BENCHES = [
     bench("suppressed", LETTER, make_facts(), make_facts(account=account_facts(reachable=(), suppressed=("email",)))),
     bench("attempt-in-flight", CHARGE, RESTED, make_facts(attempts=(attempt_facts(status=AttemptStatus.UNKNOWN),))),
     bench(
-        "platform-retry-imminent",
+        "platform-retry-planned",
         CHARGE,
         RESTED,
         make_facts(invoice=invoice_facts(next_platform_attempt_at=NOW + timedelta(minutes=20))),

@@ -146,7 +146,19 @@ DENIALS: list[tuple[str, Action, dict[str, Any], str]] = [
         "the platform charges in half an hour",
         RETRY,
         {"invoice": invoice_facts(next_platform_attempt_at=NOW + timedelta(minutes=30))},
-        "platform-retry-imminent",
+        "platform-retry-planned",
+    ),
+    (
+        "the platform's next attempt is in three days",
+        RETRY,
+        {"invoice": invoice_facts(next_platform_attempt_at=NOW + timedelta(days=3))},
+        "platform-retry-planned",
+    ),
+    (
+        "the platform is about to charge, whatever method is ours",
+        BACKUP,
+        {"backups": (BACKUP_CARD,), "invoice": invoice_facts(next_platform_attempt_at=NOW - timedelta(minutes=59))},
+        "platform-retry-planned",
     ),
     ("the network forbids", RETRY, {"ledger": (ledger_entry(category=Category.NEVER),)}, "never-code"),
     (
@@ -196,7 +208,6 @@ ALLOWED: list[tuple[str, Action, dict[str, Any]]] = [
         RETRY,
         {"ledger": (ledger_entry(id="rsv_1", at=NOW - timedelta(days=1), state="reserved", own_case=False, category=None),)},
     ),
-    ("the platform's next attempt is tomorrow", RETRY, {"invoice": invoice_facts(next_platform_attempt_at=NOW + timedelta(days=1))}),
     (
         "the platform's last announced attempt is long past",
         RETRY,

@@ -8,6 +8,7 @@ from recoup.actions import ActionName, RiskClass
 from recoup.case import CaseStatus, Hold
 from recoup.category import Category
 from recoup.facts import ActionFacts
+from recoup.invoice import Initiator
 from recoup.policy import Policy, Steps
 from tests.factories import (
     account_facts,
@@ -25,7 +26,7 @@ PREMIUM = account_facts(plan_tier="premium")
 
 def late(day: float, *actions: ActionFacts, **changes: Any) -> list[ActionName]:
     """What is proposed on a late day, when all retries have failed and all messages are out."""
-    attempts = (failed(Category.FUNDS), failed(Category.FUNDS, 12, id="att_2"))
+    attempts = (failed(Category.FUNDS), failed(Category.FUNDS, 12, id="att_2", initiator=Initiator.RECOUP))
     return names(propose(make_facts(now=at(day), attempts=attempts, actions=(*DONE_WRITING, *actions), **changes)))
 
 
