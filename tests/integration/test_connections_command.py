@@ -62,7 +62,7 @@ def test_the_list_says_what_can_and_cannot_be_done(home: Path, address: str) -> 
     lines = listed()
     assert lines["sandbox"]["address"] == address
     assert "retry_payment" in lines["sandbox"]["can"]
-    assert lines["sandbox"]["cannot"] == []
+    assert lines["sandbox"]["cannot"] == ["tag"]
     assert lines["recurly-events"]["address"] is None
     assert {"read", "retry_payment"} <= set(lines["recurly-events"]["cannot"])
 

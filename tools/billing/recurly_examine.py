@@ -13,8 +13,8 @@ from tools.billing.recurly_http import Answer, RecurlyHttp
 MOST_SKEW = timedelta(seconds=60)
 # No invoice has a number without digits at its end.
 NOT_THERE = "/invoices/number-recoup-check/collect"
-# Recurly's ids are a dozen letters and digits.
-NO_NOTES = "/accounts/recoupcheck/notes"
+# No id of Recurly's is as long.
+NO_NOTES = "/accounts/recoupcheckwhethernotesaretaken/notes"
 # What is read, and what it is read for.
 READS = {
     "invoices": "to read what is owed",
@@ -85,7 +85,7 @@ async def _may_read(http: RecurlyHttp, what: str, why: str) -> CheckResult:
 
 
 async def _may_note(http: RecurlyHttp) -> CheckResult:
-    """A note without words is taken on no account, and least of all on one that is not there."""
+    """Whether a note is refused for the key, or only because there is no such account."""
     name, fix = "notes", f"use a private API key with full access, or set connections.{http.name}.mirror = false"
     try:
         await http.get(NO_NOTES)
@@ -96,7 +96,7 @@ async def _may_note(http: RecurlyHttp) -> CheckResult:
     except (BillingUnavailable, Malformed) as exc:
         return CheckResult(name=name, ok=False, found=str(exc), fix="try again when Recurly answers")
     try:
-        await http.send("POST", NO_NOTES, new_id("action"), {})
+        await http.send("POST", NO_NOTES, new_id("action"), {"message": "Recoup looks whether it may write here."})
     except Misconfigured as exc:
         return CheckResult(name=name, ok=False, found=str(exc), fix=fix)
     except NotFound:
