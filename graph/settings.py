@@ -60,6 +60,7 @@ class ConnectionTable(Record):
     reserved_platform_attempts: Annotated[int | None, Field(ge=0, le=20)] = None
     mirror: bool = False
     mirror_tags: tuple[Tag, ...] = ()
+    site: Annotated[str | None, Field(pattern=r"^[a-z0-9-]+$")] = None
 
 
 def load_settings() -> Settings:
@@ -127,6 +128,7 @@ def _connection(name: str, values: object, environment: Mapping[str, str]) -> Co
         reserved_platform_attempts=_reserved(where, table),
         mirror=_mirror(where, table),
         mirror_tags=table.mirror_tags,
+        site=_site(where, table),
     )
 
 
@@ -159,6 +161,13 @@ def _reserved(where: str, table: ConnectionTable) -> int:
         why = f"{table.platform} says when it tries by itself, and can be told not to"
         raise Misconfigured(f"{where}.reserved_platform_attempts is for recurly alone: {why}")
     return 0
+
+
+def _site(where: str, table: ConnectionTable) -> str | None:
+    """The site that the key must be of; raises Misconfigured for a platform that has none."""
+    if table.site is not None and table.platform is not Platform.RECURLY:
+        raise Misconfigured(f"{where}.site is for recurly alone: {table.platform} has no sites")
+    return table.site
 
 
 def _sandbox_connection(environment: Mapping[str, str]) -> Connection:

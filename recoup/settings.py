@@ -36,6 +36,7 @@ class Connection(Record):
     attempts on a payment method are kept under every cap for a platform that retries by itself and cannot be told to stop.
     ``api_version``: the vendor's API as it is spoken here; None where the platform has no versions, or is only heard.
     ``mirror``: decisions and outcomes are noted on the platform, with those tags of the account that ``mirror_tags`` names.
+    ``site``: the subdomain of the Recurly site that the key must be of; None takes the key's own.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Connection(Record):
     api_version: str | None = None
     mirror: bool = False
     mirror_tags: tuple[str, ...] = ()
+    site: str | None = None
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r}, {self.platform}, livemode={self.livemode})"

@@ -97,6 +97,8 @@ def test_the_sandbox_is_always_simulated(settings: Settings) -> None:
         ('[connections.a]\nplatform = "stripe"\napi_key = "env:NONE"', r"connections\.a\.api_key refers to .* NONE, which is not set"),
         ('[connections.a]\nplatform = "paypal"', r"connections\.a\.platform: .*'stripe'"),
         ('[connections.a]\nplatform = "stripe"\ncolour = 1', r"connections\.a\.colour: Extra inputs"),
+        ('[connections.a]\nplatform = "stripe"\nsite = "shop"', r"connections\.a\.site is for recurly alone"),
+        ('[connections.a]\nplatform = "recurly"\nsite = "https://shop.recurly.com"', r"connections\.a\.site: String should match"),
         ("[connections.a]", r"connections\.a\.platform: Field required"),
         ("[connections]\na = 1", r"connections\.a"),
         ('[connections."../x"]\nplatform = "stripe"', r"part of the webhook's address"),
