@@ -12,11 +12,13 @@ from recoup.settings import Connection
 
 
 class Drift(Record):
-    """``looked_at``: the platform had told everything up to then; None where it has not yet. ``due_at``: when it is asked next, None
-    where it never is. ``last_error``: why it cannot be asked at the moment. ``missed``: all that was found by asking alone."""
+    """``looked_at``: the platform had told everything up to then; None where it has not yet. ``told_from``: everything since then; what
+    changed before is left to a backfill. ``due_at``: when it is asked next, None where it never is. ``last_error``: why it cannot be
+    asked. ``missed``: all that was found by asking alone."""
 
     connection: str
     looked_at: datetime | None
+    told_from: datetime | None
     due_at: datetime | None
     last_error: str | None
     missed: int
@@ -33,6 +35,7 @@ async def drift_of(db: Database, connections: Mapping[str, Connection], name: st
     return Drift(
         connection=name,
         looked_at=state.looked_at if state else None,
+        told_from=state.told_from if state else None,
         due_at=state.due_at if state else None,
         last_error=state.last_error if state else None,
         missed=sum(line.missed for line in kinds),

@@ -3,12 +3,13 @@
 ``due_at`` and ``looked_at`` are domain time, which is wall time but in sandbox mode; leases and pauses are wall time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from memory.database import Read, Write
 from recoup.errors import Busy
 from recoup.events import ObjectRef
+from recoup.ports import ChangedPage
 from recoup.record import Record
 
 LEASE_SECONDS = 60.0
@@ -17,13 +18,14 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 
 class Reconciliation(Record):
     """A connection's row. ``has_more``: another page is to be read before it rests. ``looked_at`` None: the platform has not
-    told everything once yet. ``failures``: in a row."""
+    told everything once yet. ``told_from``: everything that changed since then has been asked for. ``failures``: in a row."""
 
     id: str
     cursor: str | None
     has_more: bool
     due_at: datetime
     looked_at: datetime | None
+    told_from: datetime | None
     last_error: str | None
     failures: int
     lease_token: int
@@ -58,7 +60,7 @@ async def claim(session: Read, connection: str, now: datetime, wall: datetime) -
         """
         UPDATE reconciliations SET lease_token = lease_token + 1, lease_until = %(until)s
          WHERE id = %(id)s AND due_at <= %(now)s AND (lease_until IS NULL OR lease_until <= %(wall)s)
-        RETURNING id, cursor, has_more, due_at, looked_at, last_error, failures, lease_token
+        RETURNING id, cursor, has_more, due_at, looked_at, told_from, last_error, failures, lease_token
         """,
         {"id": connection, "now": now, "wall": wall, "until": wall + timedelta(seconds=LEASE_SECONDS)},
     )
@@ -68,19 +70,25 @@ async def get(session: Read, connection: str) -> Reconciliation | None:
     """How far it is; None where it never began."""
     return await session.one(
         Reconciliation,
-        "SELECT id, cursor, has_more, due_at, looked_at, last_error, failures, lease_token FROM reconciliations WHERE id = %s",
+        "SELECT id, cursor, has_more, due_at, looked_at, told_from, last_error, failures, lease_token FROM reconciliations WHERE id = %s",
         (connection,),
     )
 
 
-async def keep_page(tx: Write, held: Reconciliation, refs: Sequence[ObjectRef], cursor: str, wall: datetime, *, has_more: bool) -> None:
-    """A page was read: what it names is looked at before the next one is. Raises Busy where the lease was lost."""
+async def keep_page(tx: Write, held: Reconciliation, page: ChangedPage, wall: datetime) -> Reconciliation:
+    """A page was read: what it names is looked at before the next one is. Gives the row as it then is; raises Busy where the lease was
+    lost."""
     await _hold(tx, held, wall)
-    await tx.run("UPDATE reconciliations SET cursor = %s, has_more = %s WHERE id = %s", (cursor, has_more, held.id))
+    await tx.run(
+        "UPDATE reconciliations SET cursor = %s, has_more = %s, told_from = coalesce(%s, told_from) WHERE id = %s",
+        (page.cursor, page.has_more, page.begins, held.id),
+    )
     await tx.run_many(
         "INSERT INTO reconciliation_refs (connection, kind, vendor_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        [(held.id, ref.kind, ref.vendor_id) for ref in refs],
+        [(held.id, ref.kind, ref.vendor_id) for ref in page.refs],
     )
+    told = {"cursor": page.cursor, "has_more": page.has_more, "told_from": page.begins or held.told_from}
+    return held.model_copy(update=told)
 
 
 async def waiting(session: Read, connection: str, limit: int) -> list[WaitingRef]:

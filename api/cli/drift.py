@@ -39,6 +39,9 @@ def drift(name: str | None, *, as_json: bool) -> None:
 def _print(report: "Drift") -> None:
     looked = f"{report.looked_at:%Y-%m-%d %H:%M} UTC" if report.looked_at else "not yet"
     click.echo(f"{click.style(report.connection, bold=True)}: its platform has told everything up to: {looked}")
+    if report.told_from is not None:
+        older = f"what is older is filled in by recoup connections backfill {report.connection}"
+        click.echo(f"It was asked for what changed since {report.told_from:%Y-%m-%d %H:%M} UTC; {older}.")
     if report.last_error is not None:
-        click.echo(f"It cannot be asked at the moment: {report.last_error}")
+        click.echo(f"It cannot be asked: {report.last_error}")
     print_rows(report.kinds, COLUMNS, as_json=False, empty="Nothing was missed.")

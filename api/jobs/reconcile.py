@@ -92,7 +92,6 @@ async def _others_wait(services: Services, held: Reconciliation) -> bool:
 async def _go_on(services: Services, connection: Connection, held: Reconciliation, now: datetime) -> None:
     """What waits is looked at before the next page is read, so that a run can stop anywhere and lose nothing."""
     ends = time.monotonic() + MOST_SECONDS
-    cursor, has_more = held.cursor, held.has_more
     objects = pages = 0
     while True:
         async with services.db.read() as session:
@@ -105,25 +104,24 @@ async def _go_on(services: Services, connection: Connection, held: Reconciliatio
             objects += 1
         if waiting:
             continue
-        if not has_more:
+        if not held.has_more:
             await _rest(services, held, now, looked_at=now, why=None)
             return
         if pages >= MOST_PAGES or time.monotonic() >= ends:
             await _soon(services, held)
             return
-        cursor, has_more = await _turn(services, held, cursor)
+        held = await _turn(services, held)
         pages += 1
 
 
-async def _turn(services: Services, held: Reconciliation, cursor: str | None) -> tuple[str, bool]:
-    """Reads one page and keeps what it names; gives where the next one begins, and whether there is one yet."""
+async def _turn(services: Services, held: Reconciliation) -> Reconciliation:
+    """Reads one page and keeps what it names; gives the row as it then is."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        page = await services.billing[held.id].changed_since(cursor)
-    # The first walk only finds out where the present is: what had been before is history, to be filled in by backfill.
-    refs = () if held.looked_at is None else page.refs
+        page = await services.billing[held.id].changed_since(held.cursor)
+    if page.begins is not None and held.cursor is not None:
+        log.warning("%s tells only what changed since %s; recoup connections backfill fills in the rest", held.id, page.begins)
     async with services.db.write() as tx:
-        await reconciliations.keep_page(tx, held, refs, page.cursor, wall_now(), has_more=page.has_more)
-    return page.cursor, page.has_more
+        return await reconciliations.keep_page(tx, held, page, wall_now())
 
 
 async def _look(services: Services, connection: Connection, held: Reconciliation, waiting: WaitingRef, now: datetime) -> None:
@@ -184,7 +182,7 @@ async def _tell(tx: Write, held: Reconciliation, ref: ObjectRef, reading: Readin
     found = Found(
         connection=held.id,
         event_id=accepted.event_id,
-        looked_at=held.looked_at or now,
+        looked_at=held.looked_at or held.told_from or now,
         read_at=reading.occurred_at,
         found_at=now,
         wall=wall,

@@ -63,16 +63,15 @@ async def _news(tx: Write, connection: Connection, policy: Policy, reading: Read
     saved = await save_reading(tx, connection, reading, now)
     found = _of_methods(methods, await _methods(tx, connection, reading))
     found += [*_of_account(reading, saved, is_new=not known), *(missed for invoice in saved.invoices for missed in _of_invoice(invoice))]
-    if found:
-        return found
     if reading.kind in KINDS:
         written = len(tx.journal)
         await absorb(tx, connection, policy, reading, now)
-        if len(tx.journal) > written or await _remembered(tx, connection, reading) != remembered:
-            return [Missed(kind=KINDS[reading.kind], vendor_id=_subject(reading), is_new=False)]
+        moved = len(tx.journal) > written and not found
+        if moved or await _remembered(tx, connection, reading) != remembered:
+            return [*found, Missed(kind=KINDS[reading.kind], vendor_id=_subject(reading), is_new=False)]
     if await _names_the_unknown(tx, connection, reading, saved):
-        return [Missed(kind=KINDS.get(reading.kind, "other"), vendor_id=_subject(reading), is_new=True)]
-    return []
+        found.append(Missed(kind=KINDS.get(reading.kind, "other"), vendor_id=_subject(reading), is_new=True))
+    return found
 
 
 async def _methods(tx: Write, connection: Connection, reading: Reading) -> dict[str, CredentialSnapshot]:

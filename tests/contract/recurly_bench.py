@@ -11,6 +11,7 @@ import httpx
 
 from recoup.ports import Effect
 from recoup.settings import Connection, Platform
+from tests.contract.patient_transport import PatientTransport
 from tests.factories import make_connection
 from tests.vendors.chassis import DEFAULT_START
 from tests.vendors.contract import Contract
@@ -36,7 +37,7 @@ class RecurlyBench:
 
     def billing(self, transport: httpx.AsyncBaseTransport | None = None, **changes: Any) -> RecurlyBilling:
         """The adapter; without the limits that a real site would be spared by."""
-        made = RecurlyBilling(self.connection(**changes), transport=transport or httpx.AsyncHTTPTransport())
+        made = RecurlyBilling(self.connection(**changes), transport=transport or PatientTransport())
         self.opened.append(made)
         return made
 

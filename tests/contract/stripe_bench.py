@@ -6,6 +6,7 @@ import httpx
 
 from recoup.ports import Effect
 from recoup.settings import Connection, Platform
+from tests.contract.patient_transport import PatientTransport
 from tests.factories import make_connection
 from tests.vendors.stripe_bank import Card
 from tests.vendors.stripe_stage import Stage
@@ -24,7 +25,7 @@ class LosesAnswers(httpx.AsyncHTTPTransport):
 
 def billing(stage: Stage, *, transport: httpx.AsyncBaseTransport | None = None, **changes: Any) -> StripeBilling:
     """The adapter, with the key that may do everything unless another is given, in the stage's version. No limits slow it down."""
-    return StripeBilling(connection_on(stage, **changes), transport=transport or httpx.AsyncHTTPTransport())
+    return StripeBilling(connection_on(stage, **changes), transport=transport or PatientTransport())
 
 
 def guarded_billing(stage: Stage, **changes: Any) -> StripeBilling:

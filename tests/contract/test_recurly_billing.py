@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.demo.processes import free_port
-from recoup.errors import BillingUnavailable, Malformed, Misconfigured, NotFetchable, NotFound, Refused
+from recoup.errors import BillingUnavailable, Misconfigured, NotFetchable, NotFound, Refused
 from recoup.events import CancellationKind, EventKind, ObjectRef, Reading
 from recoup.invoice import AttemptStatus, BillingReason, CollectionMethod, CredentialSlot, Initiator, InvoiceStatus, Rail
 from recoup.ports import BillingPlatform, Effect, Found
@@ -265,47 +265,6 @@ async def test_a_site_without_wallets_has_the_one_method_of_the_account(recurly:
 
     reading = await recurly.billing(WithoutWallets()).read_invoice(invoice.id)
     assert reading.credentials == told.credentials
-
-
-# What changed
-
-
-async def all_changed(platform: BillingPlatform, cursor: str | None) -> tuple[list[str], str]:
-    """Every ref from the cursor on, and the cursor to go on from."""
-    refs: list[str] = []
-    while True:
-        page = await platform.changed_since(cursor)
-        refs += [ref.vendor_id for ref in page.refs]
-        cursor = page.cursor
-        if not page.has_more:
-            return refs, cursor
-
-
-async def test_what_changed_is_told_oldest_first_and_never_forgotten(recurly: RecurlyBench, platform: BillingPlatform) -> None:
-    account = recurly.double.account(recurly.double.card())
-    invoices = [recurly.double.invoice(account).id for _ in range(205)]
-    recurly.double.advance(HOUR)
-    first = await platform.changed_since(None)
-    assert (len(first.refs), first.has_more) == (200, True)
-    assert {ref.kind for ref in first.refs} == {"invoice"}
-    with recurly.double.lock:
-        # It changes while the pages are turned.
-        recurly.double.store.touch(recurly.double.store.invoices[invoices[0]], recurly.double.clock.now())
-    rest, cursor = await all_changed(platform, first.cursor)
-    assert {ref.vendor_id for ref in first.refs} | set(rest) == set(invoices)
-    assert rest[-1] == invoices[0]
-    again, cursor = await all_changed(platform, cursor)
-    assert again == [invoices[0]], "windows overlap"
-    recurly.double.advance(HOUR)
-    quiet, cursor = await all_changed(platform, cursor)
-    assert quiet in ([], [invoices[0]])
-    late = recurly.owing()
-    assert late.id in (await all_changed(platform, cursor))[0]
-
-
-async def test_a_cursor_of_somebody_else_is_refused(platform: BillingPlatform) -> None:
-    with pytest.raises(Malformed):
-        await platform.changed_since("next-page-please")
 
 
 # What it is

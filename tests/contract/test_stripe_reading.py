@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from recoup.errors import BillingUnavailable, Malformed, Misconfigured, NotFetchable, NotFound
+from recoup.errors import BillingUnavailable, Misconfigured, NotFetchable, NotFound
 from recoup.events import CancellationKind, EventKind, ObjectRef
 from recoup.invoice import AttemptStatus, CredentialSlot, Initiator, Rail
 from tests.contract.stripe_bench import billing, charge_of, effect_on
@@ -222,58 +222,3 @@ async def test_a_revoked_key_is_a_fault_of_the_set_up(here: Stage, platform: Str
     here.double.revoke(here.double.secret_key)
     with pytest.raises(Misconfigured, match=r"stripe-eu: Stripe refuses the api_key.*request req_"):
         await platform.read_invoice(owed[0].id)
-
-
-async def test_all_that_changed_is_found_again_window_by_window(here: Stage, platform: StripeBilling) -> None:
-    billed = [here.double.owed_invoice("insufficient_funds", "ok")[0] for _ in range(3)]
-    here.double.advance(timedelta(days=5))
-    billed += [here.double.owed_invoice("ok")[0]]
-    here.double.advance(timedelta(hours=2))
-    refs, cursor, pages = await everything_since(platform, None)
-    assert {ref.vendor_id for ref in refs if ref.kind == "invoice"} == {invoice.id for invoice in billed}
-    assert pages < 40
-    for ref in dict.fromkeys(refs):
-        assert (await platform.fetch(ref)).event_type
-    here.double.advance(timedelta(hours=2))
-    again, _, pages = await everything_since(platform, cursor)
-    assert (again, pages) == ([], 1)
-
-
-async def test_the_newest_changes_are_told_twice_in_case_some_came_late(
-    here: Stage, platform: StripeBilling, owed: tuple[Invoice, Card]
-) -> None:
-    first, cursor, _ = await everything_since(platform, None)
-    second, _, _ = await everything_since(platform, cursor)
-    assert set(second) <= set(first)
-    assert ObjectRef(kind="invoice", vendor_id=owed[0].id) in second
-
-
-async def test_changes_are_told_oldest_first_and_each_object_once_a_page(here: Stage, platform: StripeBilling) -> None:
-    invoices = [here.double.owed_invoice("insufficient_funds")[0] for _ in range(2)]
-    here.double.advance(timedelta(minutes=5))
-    here.pay(invoices[0], next(iter(here.double.world.all(Card))))
-    refs, _, _ = await everything_since(platform, None)
-    told = [ref.vendor_id for ref in refs if ref.kind == "invoice"]
-    assert told == [invoices[1].id, invoices[0].id]
-
-
-async def test_a_busy_minute_is_read_to_its_end(here: Stage, platform: StripeBilling) -> None:
-    invoices = [here.double.owed_invoice("ok")[0] for _ in range(110)]
-    refs, _, _ = await everything_since(platform, None)
-    assert {ref.vendor_id for ref in refs if ref.kind == "invoice"} == {invoice.id for invoice in invoices}
-
-
-async def test_a_cursor_of_another_platform_is_refused(platform: StripeBilling) -> None:
-    with pytest.raises(Malformed):
-        await platform.changed_since("2026-11-01T00:00:00Z")
-
-
-async def everything_since(platform: StripeBilling, cursor: str | None) -> tuple[list[ObjectRef], str, int]:
-    refs: list[ObjectRef] = []
-    for pages in range(1, 10_000):
-        page = await platform.changed_since(cursor)
-        refs += page.refs
-        cursor = page.cursor
-        if not page.has_more:
-            return refs, cursor, pages
-    raise AssertionError("the changes have no end")

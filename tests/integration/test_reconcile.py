@@ -20,6 +20,7 @@ from recoup.case import CaseStatus
 from recoup.clock import FixedClock, wall_now
 from recoup.errors import Busy
 from recoup.people import Role
+from recoup.ports import FIRST_LOOK_BACK, ChangedPage
 from recoup.settings import Connection
 from tests.contract.stripe_bench import billing as stripe_billing
 from tests.contract.stripe_bench import connection_on
@@ -44,6 +45,13 @@ class Shop:
     connection: Connection
     stripe: Stage
     client: httpx.AsyncClient
+
+    async def restart(self) -> None:
+        """As if Recoup had just been connected."""
+        await change(self.services.db, "DELETE FROM reconciliations")
+        await reconcile.begin(self.services)
+        await self.reconcile()
+        await self.take_in()
 
     @property
     def name(self) -> str:
@@ -175,6 +183,31 @@ async def test_what_webhooks_lost_is_found_and_told_once(shop: Shop) -> None:
     assert {status for _, status in told} == {"processed"}
 
 
+async def test_an_outage_longer_than_stripe_delivers_again_loses_nothing(shop: Shop) -> None:
+    known, _ = shop.stripe.double.owed_invoice("insufficient_funds")
+    await shop.hear()
+    before = shop.stripe.double.clock.now()
+    lost = [shop.stripe.double.owed_invoice(*["insufficient_funds"] * tries) for tries in (1, 3, 3)]
+    shop.stripe.double.customer_pays(*lost[0])
+    assert known.subscription
+    shop.stripe.client.delete(f"/v1/subscriptions/{known.subscription}").raise_for_status()
+    # Nobody was there for six days, and by then every redelivery had been given up.
+    await shop.pass_time(timedelta(days=6))
+    shop.lose()
+    await shop.catch_up()
+    owed = {invoice.id: CaseStatus.OPEN for invoice, _ in lost[1:]}
+    assert dict(await shop.cases()).items() >= owed.items()
+    assert await shop.standing(lost[0][0]) == ("paid", 0)
+    report = await shop.drift()
+    told = {line.kind: line for line in report.kinds}
+    assert (told["invoice"].unknown, told["account"].unknown) == (3, 3)
+    assert told["attempt"].missed >= 4
+    assert told["cancellation"].missed == 1
+    assert told["attempt"].longest_late_seconds >= timedelta(days=6).total_seconds()
+    assert report.told_from is not None
+    assert report.told_from < before
+
+
 async def test_it_is_not_asked_before_it_is_due_nor_by_two_workers(shop: Shop) -> None:
     asked = shop.pages()
     await shop.pass_time(14 * MINUTES)
@@ -295,6 +328,20 @@ async def test_the_report_is_read_over_http(shop: Shop) -> None:
     assert invoice.id not in str(report)
 
 
+async def test_the_first_time_it_looks_back_as_far_as_webhooks_could_still_tell(shop: Shop) -> None:
+    old, _ = shop.stripe.double.owed_invoice("insufficient_funds")
+    shop.stripe.client.post(f"/v1/invoices/{old.id}", data={"auto_advance": "false"}).raise_for_status()
+    await shop.pass_time(FIRST_LOOK_BACK + MINUTES)
+    lost, _ = shop.stripe.double.owed_invoice("insufficient_funds")
+    shop.lose()
+    await shop.pass_time(timedelta(days=1))
+    shop.lose()
+    await shop.restart()
+    assert await shop.cases() == [(lost.id, CaseStatus.OPEN)]
+    assert await shop.standing(old) is None, "what is older is left to a backfill, and the report says from when on it was asked"
+    assert (await shop.drift()).told_from == shop.stripe.double.clock.now() - FIRST_LOOK_BACK
+
+
 async def test_a_platform_that_cannot_tell_what_changed_is_named_and_asked_again_later(shop: Shop) -> None:
     deaf = {shop.name: EventsOnly(shop.name)}
     services = replace(shop.services, billing=deaf)
@@ -367,4 +414,4 @@ async def test_who_lost_the_lease_saves_nothing(shop: Shop) -> None:
     assert stale is not None
     with pytest.raises(Busy):
         async with shop.services.db.write() as tx:
-            await reconciliations.keep_page(tx, stale, (), "1:1", wall_now(), has_more=False)
+            await reconciliations.keep_page(tx, stale, ChangedPage(refs=(), cursor="1:1", has_more=False), wall_now())

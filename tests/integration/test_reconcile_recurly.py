@@ -21,10 +21,13 @@ from memory.facts import DatabaseFacts
 from recoup.case import CaseStatus
 from recoup.clock import FixedClock, wall_now
 from recoup.events import ObjectRef
+from recoup.ports import FIRST_LOOK_BACK
 from tests.contract.recurly_bench import RecurlyBench, recurly_bench
 from tests.deciding import rows
+from tests.factories import make_connection
 from tests.fakes import FakeBilling, make_services
 from tests.scenes import change
+from tools.billing.sandbox import SandboxBilling
 
 QUARTER = timedelta(minutes=15)
 
@@ -37,6 +40,12 @@ async def recurly(db: Database) -> AsyncGenerator[tuple[Services, RecurlyBench]]
         connections, billing = {connection.name: connection}, {connection.name: platform}
         yield replace(made, connections=connections, billing=billing, facts=DatabaseFacts(db, connections, billing)), bench
         await platform.aclose()
+
+
+@pytest.fixture
+async def services_of_sandbox(db: Database) -> AsyncGenerator[Services]:
+    async with SandboxBilling(make_connection(api_base="http://127.0.0.1:9", api_key="sk_test")) as platform:
+        yield make_services(db, billing=platform)
 
 
 async def catch_up(services: Services, bench: RecurlyBench) -> None:
@@ -59,11 +68,9 @@ async def until_there_are(db: Database, sql: LiteralString) -> None:
 
 async def test_what_recurly_told_nobody_is_found_and_told_once(recurly: tuple[Services, RecurlyBench]) -> None:
     services, bench = recurly
-    old = bench.owing()
-    bench.double.advance(timedelta(hours=1))
     await reconcile.begin(services)
     await catch_up(services, bench)
-    assert await rows(services.db, "SELECT id FROM inbox") == [], "what had been before is left to backfill"
+    assert await rows(services.db, "SELECT id FROM inbox") == []
     invoice = bench.owing("ok")
     await catch_up(services, bench)
     cases = "SELECT i.vendor_id, c.status FROM cases c JOIN invoices i ON i.id = c.invoice_id"
@@ -73,13 +80,59 @@ async def test_what_recurly_told_nobody_is_found_and_told_once(recurly: tuple[Se
     assert await rows(services.db, cases) == [(invoice.id, CaseStatus.RECOVERED)]
     told = await rows(services.db, "SELECT vendor_event_id, status FROM inbox ORDER BY id")
     assert {status for _, status in told} == {"processed"}
-    assert not any(old.id in str(name) for name, _ in told)
     await catch_up(services, bench)
     await catch_up(services, bench)
     assert await rows(services.db, "SELECT vendor_event_id, status FROM inbox ORDER BY id") == told
     report = await drift_of(services.db, services.connections, "recurly")
     assert {line.kind: line.missed for line in report.kinds}["attempt"] == 2
     assert all(line.longest_late_seconds <= QUARTER.total_seconds() + 60 for line in report.kinds)
+
+
+async def test_an_outage_longer_than_recurly_delivers_again_loses_nothing(recurly: tuple[Services, RecurlyBench]) -> None:
+    services, bench = recurly
+    endpoint = bench.double.send_webhooks_to("http://recoup.test/webhooks/recurly", "secret")
+    assert endpoint
+    await reconcile.begin(services)
+    known = bench.owing("ok")
+    await catch_up(services, bench)
+    lost = [bench.owing("insufficient_funds") for _ in range(2)]
+    payment = bench.double.customer_pays(known)
+    bench.double.close(bench.double.store.accounts[lost[0].account_id])
+    bench.double.advance(timedelta(days=5))
+    bench.double.customer_disputes(payment)
+    # What nobody takes for two days is given up.
+    assert bench.double.courier.drop()
+    await catch_up(services, bench)
+    standing = dict(await rows(services.db, "SELECT vendor_id, status FROM invoices"))
+    assert standing == {known.id: "paid"} | {invoice.id: "open" for invoice in lost}
+    made = await rows(services.db, "SELECT vendor_key, status FROM attempts")
+    assert {key for key, _ in made} == {attempt.id for attempt in bench.double.ledger()}
+    assert dict(made)[payment.id] == "reversed"
+    told = {line.kind: line for line in (await drift_of(services.db, services.connections, "recurly")).kinds}
+    assert (told["invoice"].unknown, told["account"].unknown) == (3, 3)
+    assert told["cancellation"].missed >= 1
+    assert told["attempt"].longest_late_seconds >= timedelta(days=4).total_seconds()
+
+
+async def test_the_first_time_recurly_is_asked_for_what_webhooks_could_still_tell(recurly: tuple[Services, RecurlyBench]) -> None:
+    services, bench = recurly
+    old = bench.double.invoice(bench.double.account(bench.double.card()))
+    bench.double.advance(FIRST_LOOK_BACK)
+    lost = bench.owing()
+    bench.double.advance(timedelta(hours=1))
+    await reconcile.begin(services)
+    await catch_up(services, bench)
+    cases = "SELECT i.vendor_id FROM cases c JOIN invoices i ON i.id = c.invoice_id"
+    assert await rows(services.db, cases) == [(lost.id,)]
+    assert (old.id,) not in await rows(services.db, "SELECT vendor_id FROM invoices")
+
+
+async def test_the_sandbox_loses_nothing_and_the_report_says_so(services_of_sandbox: Services) -> None:
+    await reconcile.begin(services_of_sandbox)
+    await reconcile.run(services_of_sandbox, "sandbox")
+    report = await drift_of(services_of_sandbox.db, services_of_sandbox.connections, "sandbox")
+    assert report.last_error is not None
+    assert "nothing is lost, because the sandbox platform delivers every webhook until it is taken" in report.last_error
 
 
 async def test_a_worker_asks_by_itself_and_takes_in_what_it_finds(db: Database) -> None:

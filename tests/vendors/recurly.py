@@ -191,6 +191,23 @@ class RecurlyDouble(Site):
                 info = self.billing_info(self.store.accounts[invoice.account_id], card or self.card())
             return self.collection.charge(invoice, info, origin="hpp", by="customer")[0]
 
+    def customer_disputes(self, transaction: Transaction) -> None:
+        """The customer's bank takes a payment back. The transaction tells it; the invoice stays paid."""
+        with self.lock:
+            transaction.status = "chargeback"
+            self.store.touch(transaction, self.clock.now())
+            self.webhooks.tell("payment", "transaction_status_updated", transaction, uuid=transaction.uuid)
+
+    def close(self, account: Account) -> None:
+        """The merchant closes the account: its subscriptions end with their periods."""
+        with self.lock:
+            account.closed_at = self.clock.now()
+            self.store.touch(account, self.clock.now())
+            self.webhooks.tell("account", "closed", account, account_code=account.code)
+            for subscription in self.store.subscriptions_of(account.id):
+                if subscription.state == "active":
+                    self.subscriptions.cancel(subscription)
+
     def send_webhooks_to(self, url: str, *secrets: str, events: frozenset[str] | None = None) -> Endpoint:
         """Adds an endpoint in the site's settings; with several secrets every delivery is signed with each."""
         with self.lock:

@@ -51,6 +51,7 @@ class Account(Record):
     country: str = "US"
     dunning_campaign_id: str | None = None
     parent_account_id: str | None = None
+    closed_at: datetime | None = None
     custom_fields: dict[str, str] = field(default_factory=dict[str, str])
 
 

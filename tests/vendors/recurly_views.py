@@ -63,10 +63,10 @@ class Views:
         primary = self._store.primary(account.id)
         return {
             **told(account, "account"),
-            "deleted_at": None,
+            "deleted_at": instant(account.closed_at) if account.closed_at else None,
             "code": account.code,
             "hosted_login_token": account.hosted_login_token,
-            "state": "active",
+            "state": "inactive" if account.closed_at else "active",
             "email": account.email,
             "username": None,
             "first_name": account.first_name,

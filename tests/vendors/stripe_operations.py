@@ -7,6 +7,8 @@ from tests.vendors.stripe_errors import Refusal, missing
 from tests.vendors.stripe_state import Account, Charge, Customer, Dispute, Endpoint, Event, Intent, PortalSession, Refund, Subscription
 from tests.vendors.stripe_world import EVENTS_KEPT
 
+MOST_TYPES = 20
+
 
 def account(call: Call) -> Account:
     """The merchant."""
@@ -180,6 +182,8 @@ def disputes(call: Call) -> Page:
 def events(call: Call) -> Page:
     """Events of the last 30 days."""
     types: set[str] = {*call.values.get("types", [])}
+    if len(types) > MOST_TYPES:
+        raise Refusal(400, f"You may pass up to {MOST_TYPES} event types.", param="types")
     if "type" in call.values:
         types.add(call.values["type"])
     oldest = call.world.now() - EVENTS_KEPT

@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from tests.vendors.stripe_bank import Card
+from tests.vendors.stripe_paperwork import paperwork
 from tests.vendors.stripe_shapes_billing import invoice, invoice_payment, subscription
 from tests.vendors.stripe_shapes_payments import bank_details, card_details, charge, dispute, intent, refund
 from tests.vendors.stripe_state import (
     Account,
     Charge,
+    CreditNote,
     Customer,
     Dispute,
     Endpoint,
@@ -16,6 +18,7 @@ from tests.vendors.stripe_state import (
     Intent,
     Invoice,
     InvoicePayment,
+    Mandate,
     PortalSession,
     Refund,
     Subscription,
@@ -45,6 +48,8 @@ def render(world: World, thing: Thing, version: Version) -> Json:
             return endpoint(world, thing)
         case PortalSession():
             return portal_session(world, thing, version)
+        case CreditNote() | Mandate():
+            return paperwork(world, thing, version)
         case Account():
             return account(thing)
 

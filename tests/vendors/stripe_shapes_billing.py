@@ -62,9 +62,9 @@ def invoice(world: World, it: Invoice, version: Version) -> Json:
 def _amounts(it: Invoice) -> Json:
     """No taxes, no discounts, no balance: what is owed is what it costs."""
     costs = ("amount_due", "subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
-    nothing = ("amount_shipping", "post_payment_credit_notes_amount", "pre_payment_credit_notes_amount", "starting_balance")
+    nothing = ("amount_shipping", "pre_payment_credit_notes_amount", "starting_balance")
     none_of: Json = {"default_tax_rates": [], "discounts": [], "total_discount_amounts": []}
-    paid = {"amount_paid": it.amount_paid, "amount_remaining": it.amount - it.amount_paid}
+    paid = {"amount_paid": it.amount_paid, "amount_remaining": it.amount - it.amount_paid, "post_payment_credit_notes_amount": it.credited}
     return dict.fromkeys(costs, it.amount) | dict.fromkeys(nothing, 0) | none_of | paid
 
 

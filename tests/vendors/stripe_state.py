@@ -79,6 +79,7 @@ class Invoice:
     default_payment_method: str | None = None
     amount_paid: int = 0
     amount_overpaid: int = 0
+    credited: int = 0
     paid_out_of_band: bool = False
     paid_at: datetime | None = None
     voided_at: datetime | None = None
@@ -168,6 +169,28 @@ class Dispute:
 
 
 @dataclass
+class CreditNote:
+    """The merchant's word that less was owed than was paid."""
+
+    id: str
+    created: datetime
+    invoice: str
+    customer: str
+    amount: int
+    currency: str
+
+
+@dataclass
+class Mandate:
+    """A payer's leave to charge a payment method again and again."""
+
+    id: str
+    created: datetime
+    payment_method: str
+    status: Literal["active", "inactive"]
+
+
+@dataclass
 class Refund:
     """Money given back."""
 
@@ -235,4 +258,4 @@ class ApiKey:
 
 Billed = Customer | Subscription | Invoice | InvoicePayment
 Money = Card | Intent | Charge | Refund | Dispute
-Thing = Billed | Money | Event | Endpoint | PortalSession | Account
+Thing = Billed | Money | CreditNote | Mandate | Event | Endpoint | PortalSession | Account

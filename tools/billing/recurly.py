@@ -7,12 +7,15 @@ from typing import Self
 import httpx
 
 from recoup.events import ObjectRef, Reading
+from recoup.mirror import MirrorNote
 from recoup.ports import ChangedPage, CheckResult, Effect, EffectLookup, EffectResult, HistoryPage
 from recoup.settings import Connection
+from tools.billing.recurly_changes import RecurlyChanges
 from tools.billing.recurly_effects import CAPABILITIES, RecurlyEffects
 from tools.billing.recurly_examine import examine
 from tools.billing.recurly_history import RecurlyHistory
 from tools.billing.recurly_http import RecurlyHttp
+from tools.billing.recurly_mirror import NOTE, RecurlyMirror
 from tools.billing.recurly_reader import RecurlyReader
 
 # Recurly remembers a key for an hour; ten minutes less leave room for waiting in line, for clocks and for a slow gateway.
@@ -26,7 +29,8 @@ class RecurlyBilling:
         self._connection = connection
         self._http = RecurlyHttp(connection, transport)
         self._reader, self._effects = RecurlyReader(self._http), RecurlyEffects(self._http)
-        self._history = RecurlyHistory(self._http, self._reader)
+        self._mirror = RecurlyMirror(self._http)
+        self._changes, self._history = RecurlyChanges(self._http), RecurlyHistory(self._http, self._reader)
 
     async def __aenter__(self) -> Self:
         return self
@@ -40,8 +44,8 @@ class RecurlyBilling:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What Recurly really can do; see recurly_effects for what it cannot."""
-        return CAPABILITIES
+        """What Recurly really can do; see recurly_effects for what it cannot. It has notes on an account, and no tags."""
+        return CAPABILITIES | NOTE
 
     @property
     def key_valid_seconds(self) -> float:
@@ -64,14 +68,18 @@ class RecurlyBilling:
         """Whether it happened, by the invoice's transactions or the state that it was to bring about."""
         return await self._effects.find(effect)
 
+    async def mirror(self, note: MirrorNote) -> None:
+        """Adds it to the account's notes; raises BillingUnavailable, OutcomeUnknown, Misconfigured, NotFound, Refused."""
+        await self._mirror.write(note)
+
     async def changed_since(self, cursor: str | None) -> ChangedPage:
-        """Invoices by their last change, oldest first; None begins with the site's first one."""
-        return await self._reader.invoices_changed_since(cursor)
+        """Accounts, cards, subscriptions, invoices; raises Malformed for a cursor of somebody else's, BillingUnavailable."""
+        return await self._changes.since(cursor)
 
     async def history(self, since: datetime, cursor: str | None) -> HistoryPage:
         """Charge invoices made since then, newest first; raises Malformed for a cursor of somebody else's, BillingUnavailable."""
         return await self._history.page(since, cursor)
 
-    async def examine(self) -> tuple[CheckResult, ...]:
+    async def examine(self, *, to_act: bool = True) -> tuple[CheckResult, ...]:
         """Whether the connection is set up as it must be. Changes nothing."""
-        return await examine(self._connection, self._http)
+        return await examine(self._connection, self._http, to_act=to_act)

@@ -1,15 +1,13 @@
-"""Reads Recurly: an invoice with all that belongs to it, the objects that thin events point at, and what changed since."""
+"""Reads Recurly: an invoice with all that belongs to it, and the objects that thin events point at."""
 
 import asyncio
-import json
-from datetime import datetime, timedelta
 
-from recoup.errors import Malformed, NotFetchable, NotFound
+from recoup.errors import NotFetchable, NotFound
 from recoup.events import EventKind, ObjectRef, Reading
 from recoup.invoice import AccountSnapshot, CredentialSlot, CredentialSnapshot
-from recoup.ports import ChangedPage
 from tools.billing.json_part import Part
-from tools.billing.recurly_http import PAGE, Answer, FeatureMissing, RecurlyHttp, next_query, segment
+from tools.billing.recurly_dunning import collector_of
+from tools.billing.recurly_http import PAGE, Answer, FeatureMissing, RecurlyHttp, segment
 from tools.billing.recurly_snapshots import (
     Wallet,
     account_of,
@@ -21,10 +19,6 @@ from tools.billing.recurly_snapshots import (
     purchases,
     slot_of,
 )
-
-# Events of one second come one after the other, and clocks are told in whole seconds: what was read is read again by this much.
-OVERLAP = timedelta(minutes=2)
-BEGINNING = "beginning"
 
 
 class RecurlyReader:
@@ -54,31 +48,13 @@ class RecurlyReader:
                 return await self._subscription(ref.vendor_id)
             case "account":
                 answer = await self._http.get(f"/accounts/{segment(ref.vendor_id)}")
-                return _of_account(account_of(answer.document, answer.at))
+                is_closed = answer.document.text("state") == "inactive"
+                kind = EventKind.ACCOUNT_CLOSED if is_closed else EventKind.ACCOUNT_CHANGED
+                return _of_account(account_of(answer.document, answer.at), kind)
             case "billing_info":
                 return await self._billing_info(ref.vendor_id)
             case _:
                 raise NotFetchable(f"{self._http.name}: nothing here reads a {ref.kind} of Recurly")
-
-    async def invoices_changed_since(self, cursor: str | None) -> ChangedPage:
-        """One page of invoices by their last change, oldest first.
-
-        The list is asked for anew from the time of the last one seen, less an overlap, and never by Recurly's own cursor alone: an
-        invoice that changes while the pages are turned moves to the end and is seen there."""
-        since, turned = _read_cursor(cursor)
-        query: dict[str, str | int] = {"sort": "updated_at", "order": "asc", "limit": PAGE}
-        if since is not None:
-            query["begin_time"] = since.isoformat().replace("+00:00", "Z")
-        if turned is not None:
-            query["cursor"] = turned
-        page = await self._http.get("/invoices", query)
-        refs = tuple(ObjectRef(kind="invoice", vendor_id=one.need_text("id")) for one in page.document.parts("data"))
-        following = next_query(page.document)
-        if following is not None:
-            return ChangedPage(refs=refs, cursor=_cursor(since, following.get("cursor")), has_more=True)
-        # By the platform's own clock; what it has changed and is only about to list lies within the overlap.
-        reached = page.at - OVERLAP
-        return ChangedPage(refs=refs, cursor=_cursor(reached if since is None else max(since, reached), None), has_more=False)
 
     async def _wallet(self, account: str) -> list[Part] | None:
         """All billing infos of the account at that path; None where the site has no wallets, and an account one billing info."""
@@ -103,7 +79,8 @@ class RecurlyReader:
         wallet = Wallet(account_id, invoice.text("billing_info_id"), infos)
         tries = purchases(invoice)
         site = f"{subdomain}.{self._http.hosted_domain}" if subdomain else None
-        snapshot = invoice_of(invoice, answer.at, _hosted_page(account.document, site))
+        told = invoice_of(invoice, answer.at, _hosted_page(account.document, site))
+        snapshot = told.model_copy(update={"collector": collector_of(invoice, wallet, answer.at)})
         return Reading(
             kind=EventKind.INVOICE_CHANGED,
             event_type="invoice.read",
@@ -131,7 +108,7 @@ class RecurlyReader:
         subscription = answer.document
         is_ending = subscription.text("state") in {"canceled", "expired"}
         return Reading(
-            kind=EventKind.SUBSCRIPTION_CHANGED,
+            kind=EventKind.SUBSCRIPTION_CANCELLED if is_ending else EventKind.SUBSCRIPTION_CHANGED,
             event_type="subscription.read",
             occurred_at=answer.at,
             account=account_of(subscription.part("account"), answer.at),
@@ -163,8 +140,8 @@ class RecurlyReader:
         return None
 
 
-def _of_account(account: AccountSnapshot) -> Reading:
-    return Reading(kind=EventKind.ACCOUNT_CHANGED, event_type="account.read", occurred_at=account.observed_at, account=account)
+def _of_account(account: AccountSnapshot, kind: EventKind = EventKind.ACCOUNT_CHANGED) -> Reading:
+    return Reading(kind=kind, event_type="account.read", occurred_at=account.observed_at, account=account)
 
 
 def _only(account: Part) -> list[Part]:
@@ -177,18 +154,3 @@ def _hosted_page(account: Part, site: str | None) -> str | None:
     """Where the customer changes the payment method, without a password; Recurly then collects what is past due."""
     token = account.text("hosted_login_token")
     return f"https://{site}/account/billing_info/edit?ht={token}" if token and site else None
-
-
-def _cursor(since: datetime | None, turned: str | None) -> str:
-    return json.dumps({"since": since.isoformat() if since else BEGINNING, "page": turned}, separators=(",", ":"))
-
-
-def _read_cursor(cursor: str | None) -> tuple[datetime | None, str | None]:
-    if cursor is None:
-        return None, None
-    try:
-        told = json.loads(cursor)
-        since = None if told["since"] == BEGINNING else datetime.fromisoformat(told["since"])
-        return since, told["page"]
-    except (ValueError, KeyError, TypeError) as exc:
-        raise Malformed("this is not a cursor that Recurly's adapter gave") from exc
