@@ -95,11 +95,11 @@ class FakeBilling:
         if behaviour == "lose the request":
             raise OutcomeUnknown("the connection broke")
         if behaviour == "refuse":
-            return EffectResult(state="refused", detail="the platform does not do this now")
+            return EffectResult(state="refused", detail="the platform does not do this now", request_id=f"req_{len(self.calls)}")
         self.effects.setdefault(effect.key, effect)
         if behaviour == "do and lose the answer":
             raise OutcomeUnknown("the connection broke")
-        return _done(effect.key)
+        return _done(effect.key, request_id=f"req_{len(self.calls)}")
 
     async def mirror(self, note: MirrorNote) -> None:
         behaviour = self.behaviours_of_notes.popleft() if self.behaviours_of_notes else "do"
@@ -226,5 +226,5 @@ def make_settings() -> Settings:
     )
 
 
-def _done(key: str) -> EffectResult:
-    return EffectResult(state="done", detail="accepted", vendor_ref=key)
+def _done(key: str, *, request_id: str | None = None) -> EffectResult:
+    return EffectResult(state="done", detail="accepted", vendor_ref=key, request_id=request_id)

@@ -75,7 +75,7 @@ def failure(call: Call, error: Exception) -> RecoupError:
 
 def refusal(call: Call, status: int, request_id: str | None = None) -> RecoupError | None:
     """The error that a status stands for at every platform; None for success and for what only the vendor's own words explain."""
-    named = f" (request {request_id})" if request_id else ""
+    named = request_named(request_id)
     if status in {401, 403}:
         why = "refuses the api_key" if status == 401 else f"does not let the api_key do {call.what}"
         return Misconfigured(f"connections.{call.connection}: the platform {why}; see recoup connections check {call.connection}{named}")
@@ -100,8 +100,7 @@ def json_object(call: Call, response: httpx.Response) -> dict[str, Any]:
         return cast("dict[str, Any]", document)
     request_id = request_id_of(response.headers)
     if call.is_effect:
-        named = f" (request {request_id})" if request_id else ""
-        raise OutcomeUnknown(f"{call.connection}: the answer to {call.what} is not a JSON object{named}")
+        raise OutcomeUnknown(f"{call.connection}: the answer to {call.what} is not a JSON object{request_named(request_id)}")
     raise BillingUnavailable(call.connection, f"the answer to {call.what} is not a JSON object", request_id)
 
 
@@ -109,6 +108,11 @@ def request_id_of(headers: httpx.Headers) -> str | None:
     """The platform's name for the exchange, by which its support finds it."""
     found = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
     return found[:LONGEST_REQUEST_ID] if found else None
+
+
+def request_named(request_id: str | None) -> str:
+    """The end of a sentence about an exchange: its name, where the platform gave it one."""
+    return f" (request {request_id})" if request_id else ""
 
 
 def silence_seconds(headers: httpx.Headers) -> float | None:

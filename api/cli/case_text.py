@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from api.case_file import CaseFile
+from memory.outbox import ActionRow
 from recoup.facts import AttemptFacts
 from recoup.money import format_money
 
@@ -18,13 +19,7 @@ def case_text(file: CaseFile) -> Iterator[str]:
     yield f"  {format_money(invoice.remaining_minor, invoice.currency)} remain; {paid} of {total} are paid"
     yield from _section("Attempts", [_attempt(attempt) for attempt in file.facts.attempts])
     yield from _section("Newest decision", file.explanation)
-    yield from _section(
-        "Actions",
-        [
-            f"{action.created_at:{TIME}}  {action.name}: {action.state}" + (f" ({action.state_reason})" if action.state_reason else "")
-            for action in reversed(file.actions)
-        ],
-    )
+    yield from _section("Actions", [_action(action) for action in reversed(file.actions)])
     yield from _section("Messages", [f"{m.created_at:{TIME}}  step {m.step} by {m.channel}: {m.state}" for m in reversed(file.messages)])
     pending = [approval for approval in file.approvals if approval.status == "pending"]
     yield from _section("Waiting for a person", [f"{a.id} until {a.expires_at:{TIME}}: recoup approvals show {a.id}" for a in pending])
@@ -37,6 +32,15 @@ def _attempt(attempt: AttemptFacts) -> str:
     why = f": {attempt.reason}" if attempt.reason else ""
     unknown = " (code not known)" if attempt.reason and not attempt.code_known else ""
     return f"{attempt.occurred_at:{TIME}}  {amount} by {attempt.initiator}, {attempt.status}{why}{unknown}"
+
+
+def _action(action: ActionRow) -> str:
+    """What became of it, and by what name the platform's support finds it."""
+    told = [action.state_reason]
+    if action.result:
+        told += [action.result.detail, action.result.request_id and f"request {action.result.request_id}"]
+    said = "; ".join(dict.fromkeys(words for words in told if words))
+    return f"{action.created_at:{TIME}}  {action.name}: {action.state}" + (f" ({said})" if said else "")
 
 
 def _section(heading: str, lines: list[str]) -> Iterator[str]:

@@ -50,7 +50,8 @@ async def record_result(services: Services, action: ActionRow, result: EffectRes
         else:
             await sending.finish(tx, action, ActionState.FAILED, at=now, result=result, why=result.detail)
             await _settle(tx, action, DID_NOT_HAPPEN, now)
-            await _ask_people(tx, action, f"{action.name} was refused", f"The other side answered: {result.detail}.", now)
+            named = f" (its request {result.request_id})" if result.request_id else ""
+            await _ask_people(tx, action, f"{action.name} was refused", f"The other side answered: {result.detail}{named}.", now)
 
 
 async def record_not_done(services: Services, action: ActionRow, why: str) -> None:

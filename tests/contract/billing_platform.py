@@ -10,6 +10,7 @@ from recoup.errors import BillingUnavailable, NotFetchable, NotFound, OutcomeUnk
 from recoup.events import ObjectRef
 from recoup.invoice import AttemptStatus, InvoiceStatus
 from recoup.ports import Absent, BillingPlatform, Effect, Found
+from tests.contract.tellings import looked_up, what_was_done
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class BillingPlatformContract:
     """The suite. A subclass supplies the fixture ``bench``."""
 
     async def test_it_claims_only_capabilities_that_exist(self, bench: Bench) -> None:
-        assert bench.platform.capabilities <= {"read", *(str(name) for name in ActionName)}
+        assert bench.platform.capabilities <= {"read", "note", "tag", *(str(name) for name in ActionName)}
 
     async def test_a_reading_is_complete(self, bench: Bench) -> None:
         reading = await bench.platform.read_invoice(bench.owed_invoice)
@@ -74,15 +75,21 @@ class BillingPlatformContract:
         effect = bench.new_charge()
         result = await bench.platform.perform(effect)
         assert result.state == "done"
-        assert await bench.platform.find_effect(effect) == Found(result=result)
+        assert await looked_up(bench.platform, effect) == Found(result=what_was_done(result))
         reading = await bench.platform.read_invoice(effect.invoice_vendor_id)
         assert [attempt.vendor_key for attempt in reading.attempts if attempt.action_id == effect.key] == [result.vendor_ref]
 
     async def test_the_same_key_has_one_effect_and_one_answer(self, bench: Bench) -> None:
         effect = bench.new_charge()
         first = await bench.platform.perform(effect)
-        assert await bench.platform.perform(effect) == first
+        assert what_was_done(await bench.platform.perform(effect)) == what_was_done(first)
         assert await bench.times_done(effect.key) == 1
+
+    async def test_an_answer_bears_the_platforms_name_for_the_exchange(self, bench: Bench) -> None:
+        effect = bench.new_charge()
+        first, other = await bench.platform.perform(effect), await bench.platform.perform(bench.new_charge())
+        assert first.request_id
+        assert other.request_id not in {None, first.request_id}
 
     async def test_a_lost_answer_leaves_the_outcome_unknown_and_the_effect_can_be_found(self, bench: Bench) -> None:
         effect = bench.new_charge()

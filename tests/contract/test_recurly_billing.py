@@ -14,6 +14,7 @@ from recoup.invoice import AttemptStatus, BillingReason, CollectionMethod, Crede
 from recoup.ports import BillingPlatform, Effect, Found
 from tests.contract.billing_platform import Bench, BillingPlatformContract
 from tests.contract.recurly_bench import RecurlyBench, recurly_bench
+from tests.contract.tellings import what_was_done
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.recurly import READ_ONLY_KEY
 from tools.billing.recurly import KEY_VALID_SECONDS, RecurlyBilling
@@ -70,7 +71,7 @@ class TestRecurlyBilling(BillingPlatformContract):
         effect = bench.new_charge()
         result = await bench.platform.perform(effect)
         assert result.state == "done"
-        assert await bench.platform.find_effect(effect) == Found(result=result)
+        assert await bench.platform.find_effect(effect) == Found(result=what_was_done(result))
         reading = await bench.platform.read_invoice(effect.invoice_vendor_id)
         new = [attempt for attempt in reading.attempts if attempt.vendor_key not in effect.known_transactions]
         assert [(attempt.vendor_key, attempt.initiator) for attempt in new] == [(result.vendor_ref, Initiator.MERCHANT)]

@@ -11,6 +11,7 @@ import pytest
 from recoup.errors import BillingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.ports import Absent, Effect, EffectResult, Found, Indeterminate
 from tests.contract.stripe_bench import billing, charge_of, effect_on
+from tests.contract.tellings import looked_up, what_was_done
 from tests.vendors.chassis import Attempt
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.stripe_bank import Card
@@ -71,7 +72,7 @@ async def test_a_charge_that_was_made_is_found_though_its_answer_is_lost(
     effect = charge(here, owed)
     here.double.misbehaviours.add(trouble, "POST", PAY)
     await lose(platform, effect)
-    assert await platform.find_effect(effect) == the_exact_one(here)
+    assert await looked_up(platform, effect) == the_exact_one(here)
 
 
 async def test_an_answer_that_takes_too_long_is_lost_as_well(here: Stage, owed: Owed) -> None:
@@ -79,7 +80,7 @@ async def test_an_answer_that_takes_too_long_is_lost_as_well(here: Stage, owed: 
     here.double.misbehaviours.add(Trouble.SLOW_BODY, "POST", PAY, seconds=5)
     async with billing(here, transport=Impatient()) as platform:
         await lose(platform, effect)
-        assert await platform.find_effect(effect) == the_exact_one(here)
+        assert await looked_up(platform, effect) == the_exact_one(here)
 
 
 @pytest.mark.parametrize("trouble", [Trouble.RESET_BEFORE, Trouble.SERVER_ERROR, Trouble.UNAVAILABLE])
@@ -99,7 +100,7 @@ async def test_a_stored_500_is_replayed_and_the_charge_behind_it_found(here: Sta
     here.double.misbehaviours.add(Trouble.STORED_SERVER_ERROR, "POST", PAY)
     await lose(platform, effect)
     await lose(platform, effect)
-    assert await platform.find_effect(effect) == the_exact_one(here)
+    assert await looked_up(platform, effect) == the_exact_one(here)
     assert len(ours(here)) == 1
 
 
@@ -117,7 +118,7 @@ async def test_a_charge_is_found_after_its_key_has_expired(here: Stage, platform
     here.double.misbehaviours.add(Trouble.RESET_AFTER, "POST", PAY)
     await lose(platform, effect)
     here.double.advance(DAY + timedelta(hours=1))
-    assert await platform.find_effect(effect) == the_exact_one(here)
+    assert await looked_up(platform, effect) == the_exact_one(here)
     assert timedelta(seconds=platform.key_valid_seconds) < DAY
 
 
@@ -128,7 +129,7 @@ async def test_a_retry_of_the_platform_at_the_same_moment_is_told_apart(here: St
     here.double.misbehaviours.add(Trouble.RESET_AFTER, "POST", PAY)
     await lose(platform, effect)
     assert here.outcomes(owed[0]) == [("platform", "failed"), ("platform", "failed"), ("merchant", "failed")]
-    assert await platform.find_effect(effect) == the_exact_one(here)
+    assert await looked_up(platform, effect) == the_exact_one(here)
 
 
 async def test_a_retry_of_the_platform_is_not_taken_for_ours(here: Stage, platform: StripeBilling, owed: Owed) -> None:
@@ -165,7 +166,7 @@ async def test_a_request_that_is_still_under_way_is_not_sent_beside_itself(here:
     assert await platform.find_effect(effect) == Absent()
     await lose(platform, effect)
     release.set()
-    assert Found(result=await first) == the_exact_one(here) == await platform.find_effect(effect)
+    assert Found(result=what_was_done(await first)) == the_exact_one(here) == await looked_up(platform, effect)
 
 
 async def test_a_direct_debit_is_found_while_it_is_under_way(here: Stage, platform: StripeBilling) -> None:
@@ -174,7 +175,7 @@ async def test_a_direct_debit_is_found_while_it_is_under_way(here: Stage, platfo
     effect = charge(here, owed)
     here.double.misbehaviours.add(Trouble.RESET_AFTER, "POST", PAY)
     await lose(platform, effect)
-    assert await platform.find_effect(effect) == the_exact_one(here)
+    assert await looked_up(platform, effect) == the_exact_one(here)
     assert the_exact_one(here).result.detail == "processing"
 
 
@@ -234,9 +235,8 @@ async def test_a_refund_whose_answer_is_lost_is_found(here: Stage, platform: Str
     assert await platform.find_effect(refund) == Absent()
     here.double.misbehaviours.add(Trouble.RESET_AFTER, "POST", "/v1/refunds")
     await lose(platform, refund)
-    found = await platform.find_effect(refund)
-    assert isinstance(found, Found)
-    assert await platform.perform(refund) == found.result
+    found = await looked_up(platform, refund)
+    assert found == Found(result=what_was_done(await platform.perform(refund)))
     assert [charge.amount_refunded for charge in here.double.world.all(Charge) if charge.id == paid.id] == [900]
 
 
@@ -260,7 +260,7 @@ async def test_what_only_sets_how_things_stand_is_read_off_them(
     lookup = await platform.find_effect(effect)
     if trouble is Trouble.RESET_BEFORE:
         assert lookup == Absent()
-        lookup = Found(result=await platform.perform(effect))
+        lookup = Found(result=what_was_done(await platform.perform(effect)))
     assert isinstance(lookup, Found)
     assert await platform.find_effect(effect) == lookup
 

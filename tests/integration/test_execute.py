@@ -6,6 +6,8 @@ from typing import LiteralString
 
 import pytest
 
+from api.case_file import read_case_file
+from api.cli.case_text import case_text
 from api.jobs import execute
 from memory import policies, switches
 from memory.database import Database
@@ -102,6 +104,27 @@ async def test_the_result_of_a_charge_enters_through_the_inbox(db: Database, bil
         [event] = await session.dicts("SELECT event_type, vendor_event_id, payload, status FROM inbox")
     assert (event["event_type"], event["vendor_event_id"], event["status"]) == ("recoup.action_result", f"{action_id}:1", "accepted")
     assert '"invoice_vendor_id":"in_1"' in event["payload"].replace(" ", "")
+
+
+async def test_what_the_platform_calls_the_exchange_is_kept_told_and_shown(db: Database, billing: FakeBilling) -> None:
+    services = make_services(db, billing=billing)
+    facts = await open_case(services)
+    done = await commit(services, facts, make_action(ActionName.EXTEND_GRACE, ExtendGraceArgs(until=NOW + timedelta(days=5))))
+    await execute.run(services, done)
+    billing.behaviours.append("refuse")
+    refused = await commit(services, facts, make_action(ActionName.SUSPEND_SERVICE, NoArgs()))
+    await execute.run(services, refused)
+    async with db.read() as session:
+        told = await session.dicts(
+            "SELECT subject, body::jsonb -> 'data' -> 'result' ->> 'request_id' AS id FROM audit_log WHERE state IN ('done', 'failed')"
+            " AND kind = 'action' ORDER BY n"
+        )
+        asked = await session.value("SELECT body FROM tasks")
+    assert [(row["subject"], row["id"]) for row in told] == [(done, "req_1"), (refused, "req_2")]
+    assert "req_2" in asked
+    shown = "\n".join(case_text(await read_case_file(services, facts.case.id)))
+    assert "extend_grace: done (accepted; request req_1)" in shown
+    assert "suspend_service: failed (the platform does not do this now; request req_2)" in shown
 
 
 async def test_a_message_says_what_is_true_when_it_is_sent(db: Database, messenger: FakeMessenger) -> None:

@@ -185,7 +185,8 @@ class StripeDouble(Site):
             self._authorise(key, route)
             kept = self._recall(request)
             if kept:
-                return self._sealed(kept.with_headers(Idempotent_Replayed="true"), request_id)
+                again = kept.with_headers(Idempotent_Replayed="true", Original_Request=kept.headers["Request-Id"])
+                return self._sealed(again, request_id)
             given = _parameters(request)
             values = read(given, route.kinds)
         except Refusal as refusal:

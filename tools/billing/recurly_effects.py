@@ -13,6 +13,7 @@ from tools.billing.json_part import Part
 from tools.billing.recurly_http import PLAIN_ID, RecurlyHttp, Said, segment
 from tools.billing.recurly_refunds import Refunds
 from tools.billing.recurly_snapshots import COLLECTED_BY_API, ORIGINS, minor_of, purchases, status_of
+from tools.http_errors import request_named
 
 CHARGES = frozenset({ActionName.RETRY_PAYMENT, ActionName.USE_BACKUP_METHOD})
 CAPABILITIES = frozenset(
@@ -72,22 +73,24 @@ class RecurlyEffects:
                 return EffectResult(state="refused", detail="the account has another billing info now")
             said = await self._http.send("PUT", path, f"{effect.key}:only")
         if not said.is_done:
-            return self._declined(effect, said.document)
+            return self._declined(effect, said)
         made = [one for one in _told_since(effect, said.document) if one.text("origin") == COLLECTED_BY_API]
         if made:
-            return result_of(made[-1])
-        return EffectResult(state="done", detail=f"no attempt was needed: the invoice is {said.document.text('state')}")
+            return result_of(made[-1], said.request_id)
+        detail = f"no attempt was needed: the invoice is {said.document.text('state')}"
+        return EffectResult(state="done", detail=detail, request_id=said.request_id)
 
-    def _declined(self, effect: Effect, error: Part) -> EffectResult:
-        if error.text("type") != "transaction":
-            return refused(error)
-        told = error.part("transaction_error")
+    def _declined(self, effect: Effect, said: Said) -> EffectResult:
+        if said.document.text("type") != "transaction":
+            return refused(said)
+        told = said.document.part("transaction_error")
         code, transaction_id = told.text("code"), told.text("transaction_id")
         if transaction_id is not None:
-            return EffectResult(state="done", detail=f"declined: {code}", vendor_ref=transaction_id)
+            return EffectResult(state="done", detail=f"declined: {code}", vendor_ref=transaction_id, request_id=said.request_id)
         if told.text("category") in NOBODY_KNOWS:
-            raise OutcomeUnknown(f"{self._http.name}: {effect.key} was answered {code} without a transaction")
-        return EffectResult(state="refused", detail=f"no attempt was made: {code}")
+            named = request_named(said.request_id)
+            raise OutcomeUnknown(f"{self._http.name}: {effect.key} was answered {code} without a transaction{named}")
+        return EffectResult(state="refused", detail=f"no attempt was made: {code}", request_id=said.request_id)
 
     async def _find_charge(self, effect: Effect) -> EffectLookup:
         """The transaction that was not there before. Recurly's own retries have another origin than what its API was asked to collect."""
@@ -114,7 +117,7 @@ class RecurlyEffects:
             said = await self._http.send("DELETE", path, effect.key, query={"refund": "none"})
         else:
             said = await self._http.send("PUT", f"{path}/cancel", effect.key, {"timeframe": "bill_date"})
-        return _ended(said.document) if said.is_done else await self._unless_so(effect, said)
+        return _ended(said.document, said.request_id) if said.is_done else await self._unless_so(effect, said)
 
     async def _find_end(self, effect: Effect) -> EffectLookup:
         if effect.subscription_vendor_id is None:
@@ -134,7 +137,7 @@ class RecurlyEffects:
                 state="refused", detail=f"Recurly writes off whole invoices, and {owed[0]} {currency} (minor units) is owed"
             )
         said = await self._http.send("PUT", f"{path}/mark_failed", effect.key)
-        return _written_off(said.document) if said.is_done else await self._unless_so(effect, said)
+        return _written_off(said.document, said.request_id) if said.is_done else await self._unless_so(effect, said)
 
     async def _find_write_off(self, effect: Effect) -> EffectLookup:
         invoice = (await self._http.get(f"/invoices/{segment(effect.invoice_vendor_id)}")).document
@@ -143,23 +146,24 @@ class RecurlyEffects:
     async def _unless_so(self, effect: Effect, said: Said) -> EffectResult:
         """A refusal, unless things stand already as they were wanted."""
         lookup = await self.find(effect)
-        return lookup.result if isinstance(lookup, Found) else refused(said.document)
+        return lookup.result if isinstance(lookup, Found) else refused(said)
 
 
-def result_of(transaction: Part) -> EffectResult:
+def result_of(transaction: Part, request_id: str | None = None) -> EffectResult:
     """An attempt was made, whatever came of it."""
     status = status_of(transaction)
     if status is AttemptStatus.FAILED:
         detail = f"declined: {transaction.text('status_code')}"
     else:
         detail = WORDS.get(status, "its status is unknown")
-    return EffectResult(state="done", detail=detail, vendor_ref=transaction.need_text("id"))
+    return EffectResult(state="done", detail=detail, vendor_ref=transaction.need_text("id"), request_id=request_id)
 
 
-def refused(error: Part) -> EffectResult:
+def refused(said: Said) -> EffectResult:
     """Recurly's no, in its type and the names of parameters; its sentences may quote a customer."""
-    named = ", ".join(sorted({name for one in error.parts("params") if (name := one.text("param"))}))
-    return EffectResult(state="refused", detail=f"Recurly answers {error.text('type')}" + (f" ({named})" if named else ""))
+    named = ", ".join(sorted({name for one in said.document.parts("params") if (name := one.text("param"))}))
+    detail = f"Recurly answers {said.document.text('type')}" + (f" ({named})" if named else "")
+    return EffectResult(state="refused", detail=detail, request_id=said.request_id)
 
 
 def _told_since(effect: Effect, invoice: Part) -> list[Part]:
@@ -167,11 +171,12 @@ def _told_since(effect: Effect, invoice: Part) -> list[Part]:
     return [one for one in purchases(invoice) if one.need_text("id") not in known]
 
 
-def _ended(subscription: Part) -> EffectResult:
-    return EffectResult(state="done", detail=f"subscription {subscription.text('state')}", vendor_ref=subscription.need_text("id"))
+def _ended(subscription: Part, request_id: str | None = None) -> EffectResult:
+    detail = f"subscription {subscription.text('state')}"
+    return EffectResult(state="done", detail=detail, vendor_ref=subscription.need_text("id"), request_id=request_id)
 
 
-def _written_off(invoice: Part) -> EffectResult:
+def _written_off(invoice: Part, request_id: str | None = None) -> EffectResult:
     if invoice.text("state") != "failed":
         raise Defect(f"an invoice that was marked as failed is {invoice.text('state')}")
-    return EffectResult(state="done", detail="invoice failed", vendor_ref=invoice.need_text("id"))
+    return EffectResult(state="done", detail="invoice failed", vendor_ref=invoice.need_text("id"), request_id=request_id)

@@ -17,7 +17,7 @@ from recoup.settings import API_VERSIONS, Connection, Platform
 from tools.billing.json_part import Part
 from tools.http import TIMEOUT, GuardedTransport
 from tools.http_egress import api_base_of
-from tools.http_errors import Call, failure, json_object, refusal, request_id_of
+from tools.http_errors import Call, failure, json_object, refusal, request_id_of, request_named
 
 [VERSION] = API_VERSIONS[Platform.RECURLY]
 EU_HOST = "v3.eu.recurly.com"
@@ -39,10 +39,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Said:
-    """What an effect was answered: ``document`` is the changed object, or the error where Recurly understood and did not do it."""
+    """What an effect was answered: ``document`` is the changed object, or the error where Recurly understood and did not do it.
+    ``request_id``: what Recurly's support finds the exchange by."""
 
     is_done: bool
     document: Part
+    request_id: str | None
 
 
 class FeatureMissing(Refused):
@@ -82,10 +84,10 @@ class RecurlyHttp:
             raise failure(call, exc) from exc
         self._check(call, response)
         if not response.is_success:
-            kind = _error(Part(json_object(call, response), "")).text("type")
+            kind, named = _error(Part(json_object(call, response), "")).text("type"), request_named(request_id_of(response.headers))
             if kind == "missing_feature":
-                raise FeatureMissing(f"{self.name}: the site lacks the feature that {call.what} belongs to")
-            raise Malformed(f"{self.name}: {call.what} was answered {response.status_code} {kind}")
+                raise FeatureMissing(f"{self.name}: the site lacks the feature that {call.what} belongs to{named}")
+            raise Malformed(f"{self.name}: {call.what} was answered {response.status_code} {kind}{named}")
         return Answer(Part(json_object(call, response), ""), answered_at(response.headers))
 
     async def pages(self, path: str, query: Query | None = None) -> AsyncGenerator[Answer]:
@@ -110,21 +112,22 @@ class RecurlyHttp:
         except httpx.RequestError as exc:
             raise failure(call, exc) from exc
         self._check(call, response)
-        document = Part(json_object(call, response), "")
+        document, request_id = Part(json_object(call, response), ""), request_id_of(response.headers)
         if response.is_success:
-            return Said(is_done=True, document=document)
-        error = _error(document)
+            return Said(is_done=True, document=document, request_id=request_id)
+        error, named = _error(document), request_named(request_id)
         if response.status_code == HTTPStatus.CONFLICT or error.text("type") == "simultaneous_request":
             # Most likely our own first request under this key, still under way.
-            raise OutcomeUnknown(f"{self.name}: a request like {call.what} is still under way")
+            raise OutcomeUnknown(f"{self.name}: a request like {call.what} is still under way{named}")
         if response.status_code == HTTPStatus.BAD_REQUEST:
-            raise Defect(f"{self.name}: Recurly does not understand {call.what} ({error.text('type')})")
-        return Said(is_done=False, document=error)
+            raise Defect(f"{self.name}: Recurly does not understand {call.what} ({error.text('type')}){named}")
+        return Said(is_done=False, document=error, request_id=request_id)
 
     def _check(self, call: Call, response: httpx.Response) -> None:
         request_id = request_id_of(response.headers)
         if response.status_code == HTTPStatus.NOT_ACCEPTABLE:
-            raise Misconfigured(f"{self.name}: the API no longer speaks version {VERSION}; upgrade Recoup")
+            named = request_named(request_id)
+            raise Misconfigured(f"{self.name}: the API no longer speaks version {VERSION}; upgrade Recoup{named}")
         error = refusal(call, response.status_code, request_id)
         if error is not None:
             raise error

@@ -32,9 +32,9 @@ class Refunds:
         said = await self._http.send("POST", f"{path}/refund", effect.key, {"type": "amount", "amount": major})
         if said.is_done:
             made = [one for one in said.document.parts("transactions") if one.text("type") == "refund"]
-            return _refunded(made[0]) if made else EffectResult(state="done", detail="refunded")
+            return _refunded(made[0] if made else None, said.request_id)
         told = said.document.part("transaction_error").text("code") or said.document.text("type")
-        return EffectResult(state="refused", detail=f"the refund was declined: {told}")
+        return EffectResult(state="refused", detail=f"the refund was declined: {told}", request_id=said.request_id)
 
     async def find(self, effect: Effect) -> EffectLookup:
         """A refund of that amount of one of the invoice's payments. Refunds stand on credit invoices, so that the account's are read."""
@@ -81,5 +81,6 @@ def _amount(transaction: Part) -> tuple[int, str]:
     return minor_of(transaction, "amount", currency) or 0, currency
 
 
-def _refunded(transaction: Part) -> EffectResult:
-    return EffectResult(state="done", detail="refunded", vendor_ref=transaction.need_text("id"))
+def _refunded(transaction: Part | None, request_id: str | None = None) -> EffectResult:
+    made = transaction.need_text("id") if transaction else None
+    return EffectResult(state="done", detail="refunded", vendor_ref=made, request_id=request_id)

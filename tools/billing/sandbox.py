@@ -22,7 +22,7 @@ from recoup.ports import Absent, ChangedPage, CheckResult, Effect, EffectLookup,
 from recoup.settings import Connection
 from tools.http import GuardedTransport
 from tools.http_egress import api_base_of
-from tools.http_errors import Call, failure, json_object, refusal
+from tools.http_errors import Call, failure, json_object, refusal, request_id_of, request_named
 
 CAPABILITIES = frozenset(
     {"read", "note", *(str(name) for name, (risk, _) in SPECIFICATION.items() if risk in {RiskClass.CHARGE, RiskClass.ACCOUNT})}
@@ -94,17 +94,18 @@ class SandboxBilling:
             response = await self._client.post("/v1/effects", json=body, headers={"Idempotency-Key": effect.key})
         except httpx.RequestError as exc:
             raise failure(call, exc) from exc
+        request_id = request_id_of(response.headers)
         if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-            raise BillingUnavailable(self._name, "answered 503, which of the sandbox says that nothing was done")
+            raise BillingUnavailable(self._name, "answered 503, which of the sandbox says that nothing was done", request_id)
         if response.status_code == HTTPStatus.CONFLICT:
-            raise Defect(f"{self._name}: {effect.key} was used with other parameters")
-        said = refusal(call, response.status_code) if response.status_code != HTTPStatus.NOT_FOUND else None
+            raise Defect(f"{self._name}: {effect.key} was used with other parameters{request_named(request_id)}")
+        said = refusal(call, response.status_code, request_id) if response.status_code != HTTPStatus.NOT_FOUND else None
         if said is not None:
             raise said
         answer = json_object(call, response)
         if response.is_success:
-            return EffectResult.model_validate({key: answer[key] for key in ("state", "detail", "vendor_ref")})
-        return EffectResult(state="refused", detail=f"answered {response.status_code}: {answer.get('error', '')}")
+            return result_of(answer, request_id)
+        return EffectResult(state="refused", detail=f"answered {response.status_code}: {answer.get('error', '')}", request_id=request_id)
 
     async def find_effect(self, effect: Effect) -> EffectLookup:
         """Whether the platform booked something under the effect's key; raises BillingUnavailable where it cannot be asked."""
@@ -112,7 +113,7 @@ class SandboxBilling:
             found = await self._get(f"/v1/effects/{effect.key}")
         except NotFound:
             return Absent()
-        return Found(result=EffectResult.model_validate({key: found[key] for key in ("state", "detail", "vendor_ref")}))
+        return Found(result=result_of(found))
 
     async def mirror(self, note: MirrorNote) -> None:
         """Notes it on the invoice; raises BillingUnavailable, OutcomeUnknown, NotFound, Refused."""
@@ -175,14 +176,20 @@ class SandboxBilling:
             response = await self._client.get(path, params=query)
         except httpx.RequestError as exc:
             raise failure(call, exc) from exc
-        said = refusal(call, response.status_code)
+        request_id = request_id_of(response.headers)
+        said = refusal(call, response.status_code, request_id)
         if said is not None:
             raise said
         if response.status_code == HTTPStatus.BAD_REQUEST:
             raise Malformed(f"{self._name}: the sandbox platform does not understand what {path} was asked")
         if not response.is_success:
-            raise BillingUnavailable(self._name, f"answered {response.status_code} to {path}")
+            raise BillingUnavailable(self._name, f"answered {response.status_code} to {path}", request_id)
         return json_object(call, response)
+
+
+def result_of(document: Json, request_id: str | None = None) -> EffectResult:
+    """A booked effect as the answer to the action that asked for it."""
+    return EffectResult(state=document["state"], detail=document["detail"], vendor_ref=document["vendor_ref"], request_id=request_id)
 
 
 def arguments(effect: Effect) -> Json:

@@ -18,7 +18,7 @@ from recoup.settings import API_VERSIONS, Connection, Platform
 from tools.billing.json_part import Part
 from tools.http import GuardedTransport
 from tools.http_egress import api_base_of
-from tools.http_errors import Call, failure, refusal, request_id_of
+from tools.http_errors import LONGEST_REQUEST_ID, Call, failure, refusal, request_id_of, request_named
 
 # From this version on invoices name their subscription in ``parent`` and are paid by InvoicePayments.
 INVOICE_PAYMENTS_SINCE = "2025-03-31"
@@ -125,7 +125,7 @@ class StripeApi:
     def translated(self, error: stripe.StripeError) -> RecoupError:
         """The error of ours for what Stripe said in words of its own."""
         name, code = self.connection.name, error.code or ""
-        named = f" (request {error.request_id})" if error.request_id else ""
+        named = request_named(error.request_id)
         if isinstance(error, stripe.IdempotencyError):
             return Defect(f"{name}: an idempotency key was used with other parameters{named}")
         if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
@@ -151,6 +151,13 @@ def answer_of(answered: stripe.StripeObject) -> Answer:
     return Answer(Part(cast("dict[str, object]", response.data), ""), time_of(response.headers))
 
 
+def request_of(told: stripe.StripeObject | stripe.StripeError) -> str | None:
+    """Stripe's name for the exchange that had the effect; an answer that is given again names the one in which it was first given."""
+    headers = told.headers if isinstance(told, stripe.StripeError) else told.last_response.headers if told.last_response else None
+    found = (headers.get("original-request") or headers.get("request-id")) if headers else None
+    return found[:LONGEST_REQUEST_ID] if found else None
+
+
 def permission_named(error: stripe.StripeError) -> str | None:
     """The permission that Stripe says a restricted key would need."""
     found = PERMISSION.search(error.user_message or "")
@@ -171,4 +178,6 @@ def time_of(headers: Mapping[str, str]) -> datetime:
 
 def _unreadable(call: Call, request_id: str | None) -> RecoupError:
     why = f"the answer to {call.what} is not JSON"
-    return OutcomeUnknown(f"{call.connection}: {why}") if call.is_effect else BillingUnavailable(call.connection, why, request_id)
+    if call.is_effect:
+        return OutcomeUnknown(f"{call.connection}: {why}{request_named(request_id)}")
+    return BillingUnavailable(call.connection, why, request_id)

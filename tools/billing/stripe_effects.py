@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 import stripe
-from stripe.params import InvoicePayParams, RefundCreateParams
+from stripe.params import InvoicePayParams, RefundCreateParams, SubscriptionUpdateParams
 
 from recoup.actions import ActionName
 from recoup.errors import Conflict, NotFound, Refused
@@ -12,7 +12,7 @@ from recoup.invoice import AttemptSnapshot, AttemptStatus
 from recoup.masking import redact_text
 from recoup.ports import Effect, EffectResult
 from tools.billing.json_part import Part
-from tools.billing.stripe_api import StripeApi, answer_of
+from tools.billing.stripe_api import StripeApi, answer_of, request_of
 from tools.billing.stripe_payments import attempt_of_intent
 from tools.billing.stripe_reading import intents_of
 
@@ -58,7 +58,7 @@ class StripeEffects:
         except stripe.InvalidRequestError as exc:
             if exc.code == "rate_limit":
                 raise self._api.translated(exc) from exc
-            return EffectResult(state="refused", detail=_words_of(exc))
+            return EffectResult(state="refused", detail=_words_of(exc), request_id=request_of(exc))
         except stripe.StripeError as exc:
             raise self._api.translated(exc) from exc
 
@@ -83,48 +83,51 @@ class StripeEffects:
         payments = invoice.body.parts("payments")
         intents = intents_of(invoice.body, sorted(payments, key=lambda payment: payment.flag("is_default") is not True))
         if not intents:
-            return EffectResult(state="done", detail="accepted", vendor_ref=effect.invoice_vendor_id)
-        return result_of(attempt_of_intent(intents[0], invoice.at))
+            return EffectResult(state="done", detail="accepted", vendor_ref=effect.invoice_vendor_id, request_id=request_of(answered))
+        return result_of(attempt_of_intent(intents[0], invoice.at), request_of(answered))
 
     async def _take_over(self, effect: Effect) -> EffectResult:
-        await self._api.v1.invoices.update_async(effect.invoice_vendor_id, {"auto_advance": False}, _under(effect))
-        return standing(effect)
+        answered = await self._api.v1.invoices.update_async(effect.invoice_vendor_id, {"auto_advance": False}, _under(effect))
+        return standing(effect, request_of(answered))
 
     async def _hand_back(self, effect: Effect) -> EffectResult:
-        await self._api.v1.invoices.update_async(effect.invoice_vendor_id, {"auto_advance": True}, _under(effect))
-        return standing(effect)
+        answered = await self._api.v1.invoices.update_async(effect.invoice_vendor_id, {"auto_advance": True}, _under(effect))
+        return standing(effect, request_of(answered))
 
     async def _suspend(self, effect: Effect) -> EffectResult:
         """What would be billed meanwhile stays a draft, which people can finalise or delete: nothing is lost and nothing collected."""
-        service = self._api.v1.subscriptions
-        await service.update_async(subscription_of(effect), {"pause_collection": {"behavior": "keep_as_draft"}}, _under(effect))
-        return standing(effect)
+        wanted: SubscriptionUpdateParams = {"pause_collection": {"behavior": "keep_as_draft"}}
+        answered = await self._api.v1.subscriptions.update_async(subscription_of(effect), wanted, _under(effect))
+        return standing(effect, request_of(answered))
 
     async def _reinstate(self, effect: Effect) -> EffectResult:
-        await self._api.v1.subscriptions.update_async(subscription_of(effect), {"pause_collection": ""}, _under(effect))
-        return standing(effect)
+        wanted: SubscriptionUpdateParams = {"pause_collection": ""}
+        answered = await self._api.v1.subscriptions.update_async(subscription_of(effect), wanted, _under(effect))
+        return standing(effect, request_of(answered))
 
     async def _cancel(self, effect: Effect) -> EffectResult:
         service, subscription_id = self._api.v1.subscriptions, subscription_of(effect)
         if effect.args.get("at") == "period_end":
-            await service.update_async(subscription_id, {"cancel_at_period_end": True}, _under(effect))
-            return standing(effect)
+            answered = await service.update_async(subscription_id, {"cancel_at_period_end": True}, _under(effect))
+            return standing(effect, request_of(answered))
         try:
-            await service.cancel_async(subscription_id, {"invoice_now": False, "prorate": False})
+            ended = await service.cancel_async(subscription_id, {"invoice_now": False, "prorate": False})
         except stripe.InvalidRequestError:
             # One that has ended is not found any more, though it can be read: the same answer, however often it is asked.
             now = await self._api.ask(service.retrieve_async(subscription_id))
             if not stands(effect, now.body):
                 raise
-        return standing(effect)
+            return standing(effect)
+        return standing(effect, request_of(ended))
 
     async def _write_off(self, effect: Effect) -> EffectResult:
         """All that remains: Stripe cannot give up a part. It stops collecting it, though a customer can still pay."""
         invoice = (await self._api.ask(self._api.v1.invoices.retrieve_async(effect.invoice_vendor_id))).body
-        if not stands(effect, invoice):
-            _must_be_all(effect, invoice)
-            await self._api.v1.invoices.mark_uncollectible_async(effect.invoice_vendor_id, {}, _under(effect))
-        return standing(effect)
+        if stands(effect, invoice):
+            return standing(effect)
+        _must_be_all(effect, invoice)
+        answered = await self._api.v1.invoices.mark_uncollectible_async(effect.invoice_vendor_id, {}, _under(effect))
+        return standing(effect, request_of(answered))
 
     async def _refund(self, effect: Effect) -> EffectResult:
         key, amount = effect.args.get("attempt_vendor_key"), effect.args.get("amount_minor")
@@ -135,25 +138,27 @@ class StripeEffects:
             wanted["payment_intent"] = key
         else:
             wanted["charge"] = key
-        return refunded(answer_of(await self._api.v1.refunds.create_async(wanted, _under(effect))).body)
+        answered = await self._api.v1.refunds.create_async(wanted, _under(effect))
+        return refunded(answer_of(answered).body, request_of(answered))
 
 
-def result_of(attempt: AttemptSnapshot) -> EffectResult:
+def result_of(attempt: AttemptSnapshot, request_id: str | None) -> EffectResult:
     """An attempt as the answer to the action that made it: a decline is an answer too."""
     if attempt.status is AttemptStatus.FAILED:
-        return _decline(attempt.vendor_key, attempt.codes.decline_code if attempt.codes else None)
-    return EffectResult(state="done", detail=str(attempt.status), vendor_ref=attempt.vendor_key)
+        return _decline(attempt.vendor_key, attempt.codes.decline_code if attempt.codes else None, request_id)
+    return EffectResult(state="done", detail=str(attempt.status), vendor_ref=attempt.vendor_key, request_id=request_id)
 
 
-def refunded(refund: Part) -> EffectResult:
+def refunded(refund: Part, request_id: str | None = None) -> EffectResult:
     """A refund as the answer to the action that made it."""
-    return EffectResult(state="done", detail=refund.text("status") or "accepted", vendor_ref=refund.need_text("id"))
+    detail = refund.text("status") or "accepted"
+    return EffectResult(state="done", detail=detail, vendor_ref=refund.need_text("id"), request_id=request_id)
 
 
-def standing(effect: Effect) -> EffectResult:
+def standing(effect: Effect, request_id: str | None = None) -> EffectResult:
     """The answer to an action that only sets how something stands: the same, whoever set it and however often."""
     subject = effect.subscription_vendor_id if effect.name in OF_SUBSCRIPTIONS else effect.invoice_vendor_id
-    return EffectResult(state="done", detail="stands", vendor_ref=subject)
+    return EffectResult(state="done", detail="stands", vendor_ref=subject, request_id=request_id)
 
 
 def stands(effect: Effect, subject: Part) -> bool:
@@ -192,11 +197,11 @@ def _declined(error: stripe.CardError) -> EffectResult:
     told = Part(cast("dict[str, object]", error.json_body or {}), "").part("error")
     intent = told.part("payment_intent")
     ref = told.ref("charge") or intent.ref("latest_charge") or intent.text("id")
-    return _decline(ref, told.text("decline_code") or told.text("code"))
+    return _decline(ref, told.text("decline_code") or told.text("code"), request_of(error))
 
 
-def _decline(ref: str | None, code: str | None) -> EffectResult:
-    return EffectResult(state="done", detail=f"declined: {code or 'no reason given'}", vendor_ref=ref)
+def _decline(ref: str | None, code: str | None, request_id: str | None) -> EffectResult:
+    return EffectResult(state="done", detail=f"declined: {code or 'no reason given'}", vendor_ref=ref, request_id=request_id)
 
 
 def _must_be_all(effect: Effect, invoice: Part) -> None:
@@ -206,5 +211,4 @@ def _must_be_all(effect: Effect, invoice: Part) -> None:
 
 
 def _words_of(error: stripe.InvalidRequestError) -> str:
-    named = f" (request {error.request_id})" if error.request_id else ""
-    return redact_text(f"Stripe refuses it: {error.user_message or error.code or 'no reason given'}{named}")
+    return redact_text(f"Stripe refuses it: {error.user_message or error.code or 'no reason given'}")

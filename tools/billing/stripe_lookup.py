@@ -52,7 +52,7 @@ class StripeLookup:
             if origin is None:
                 unexplained.append(charge)
             elif origin.key == effect.key:
-                return Found(result=result_of(attempt_of_charge(charge, at)))
+                return Found(result=result_of(attempt_of_charge(charge, at), origin.request_id))
         if unexplained:
             return self._nobody_knows(unexplained, at)
         if _is_on_its_way(intents_of(invoice, payments), charges, at):

@@ -21,6 +21,7 @@ class Origin(NamedTuple):
     """What the events tell of a charge's cause. ``key`` is None where nobody sent one, as when the platform tries by itself."""
 
     key: str | None
+    request_id: str | None
 
 
 class Origins:
@@ -48,7 +49,8 @@ class Origins:
             )
             for event in events.items:
                 if event.part("data").part("object").text("id") == charge_id:
-                    return Origin(event.part("request").text("idempotency_key"))
+                    cause = event.part("request")
+                    return Origin(cause.text("idempotency_key"), cause.text("id"))
         return None
 
     def _remember(self, charge_id: str, origin: Origin) -> None:

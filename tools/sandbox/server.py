@@ -19,6 +19,7 @@ from tools.sandbox import life, views
 from tools.sandbox.answers import Answer, answer, drawn_fault
 from tools.sandbox.courier import Courier, undelivered
 from tools.sandbox.effects import Order, effects_of
+from tools.sandbox.exchanges import NamedExchanges
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
 from tools.sandbox.world import World
@@ -91,6 +92,7 @@ def create_sandbox(options: Options) -> FastAPI:
         store.close()
 
     app = FastAPI(title="Recoup sandbox platform", lifespan=lifespan, dependencies=[Depends(_key_check(options.api_key))])
+    app.add_middleware(NamedExchanges)
     _translate_errors(app)
     _vendor_routes(app, sim, options, courier)
     _control_routes(app, sim, courier)
