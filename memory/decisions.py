@@ -152,12 +152,12 @@ async def get(session: Read, decision_id: str) -> DecisionRow:
 
 
 async def newest_told(session: Read, case_id: str) -> DecisionRow | None:
-    """The case's newest decision that has come to something: it waits for a person, or is done."""
+    """The case's newest decision that came to something, whatever became of it then."""
     return await session.one(
         DecisionRow,
         "SELECT"
         + COLUMNS
-        + " FROM decisions WHERE case_id = %s AND state IN ('waiting', 'done') ORDER BY created_at DESC, id DESC LIMIT 1",
+        + " FROM decisions WHERE case_id = %s AND verdicts IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1",
         (case_id,),
     )
 

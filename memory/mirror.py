@@ -7,6 +7,7 @@ pending ──► settled    it stands there, or there is nothing to tell
 All times are wall time.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from memory import audit
@@ -87,7 +88,7 @@ async def written(tx: Write, held: Mirror, note: MirrorNote, at: datetime) -> No
     """It stands at the platform. What has come since then is told next."""
     if await _settle(tx, held, note.digest()):
         data = {"key": note.key, "status": note.status, "next": note.next, "last": note.last, "tags": list(note.to.tags)}
-        await audit.append(tx, chain=held.id, subject=held.id, kind="mirror", state="written", actor="worker", at=at, data=data)
+        await _audit(tx, held, "written", at, data)
 
 
 async def leave(tx: Write, held: Mirror) -> None:
@@ -106,7 +107,7 @@ async def give_up(tx: Write, held: Mirror, why: str, at: datetime) -> None:
         {"id": held.id, "version": held.version, "token": held.lease_token, "why": why},
     )
     if moved == "dead":
-        await audit.append(tx, chain=held.id, subject=held.id, kind="mirror", state="dead", actor="worker", at=at, data={"reason": why})
+        await _audit(tx, held, "dead", at, {"reason": why})
 
 
 async def try_later(tx: Write, held: Mirror, why: str, wall: datetime) -> None:
@@ -198,3 +199,9 @@ async def _settle(tx: Write, held: Mirror, digest: str | None) -> bool:
         {"id": held.id, "version": held.version, "digest": digest, "token": held.lease_token},
     )
     return settled == 1
+
+
+async def _audit(tx: Write, held: Mirror, state: str, at: datetime, data: Mapping[str, object]) -> None:
+    """On the case's chain, under a name of its own: the case's newest entry tells how the case stands."""
+    subject = f"mirror:{held.id}"
+    await audit.append(tx, chain=held.id, subject=subject, kind="mirror", state=state, actor="worker", at=at, data=data)

@@ -156,7 +156,7 @@ async def test_a_key_that_may_not_write_invoices_is_named(stripe: Stage) -> None
     ids=["off", "on", "with tags"],
 )
 async def test_the_permission_for_tags_is_asked_for_only_where_there_are_any(
-    stripe: Stage, mirrored: dict[str, object], missing: list[str]
+    stripe: Stage, mirrored: dict[str, Any], missing: list[str]
 ) -> None:
     async with billing(stripe, api_key=stripe.double.add_key({"customer": "read", "invoice": "write"}), **mirrored) as platform:
         results = {result.name: result for result in await platform.examine()}
