@@ -4,7 +4,7 @@ A platform that retries by itself and cannot be told to stop makes attempts that
 every cap, so that ours are never the ones that leave it none."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
@@ -89,7 +89,7 @@ def permit(
     hits += [
         hit
         for cap in _caps(credential.rail, network, credential.country, day)
-        if (hit := _capped(cap, told, ledger, credential, amount, at, kept))
+        for hit in _capped(cap, told, ledger, credential, amount, at, kept)
     ]
     if not hits:
         return ALLOWED
@@ -181,14 +181,14 @@ Told = Sequence[tuple[Answer, Treatment]]
 
 def _capped(
     cap: Cap, told: Told, ledger: Ledger, credential: CredentialFacts, amount: tuple[int, str], at: datetime, kept: Kept
-) -> RuleHit | None:
+) -> Iterator[RuleHit]:
     times = ledger.counted(cap, amount)
     if len(times) + kept.attempts < cap.limit:
-        return None
+        return
     if cap.window == "consecutive":
         times = _run(cap, times, told, _broken_at(cap, ledger, credential, amount))
     if cap.is_conditional and not times:
-        return None
+        return
     # What comes first of all is no reattempt: where nothing was tried yet it would be ours.
     first = 1 if cap.counts == "reattempts" else 0
     others = kept.attempts - first if first and not times else kept.attempts
@@ -196,12 +196,11 @@ def _capped(
     full = _full(cap, times, cap.limit, at)
     if full is not None:
         detail = f"{full[0]} {cap.counts} {_span(cap)}; {cap.limit} are allowed"
-        return RuleHit(rule=cap.id, detail=detail, source=load_rules().title(cap.source), not_before=full[1])
+        yield RuleHit(rule=cap.id, detail=detail, source=load_rules().title(cap.source), not_before=full[1])
     tight = _full(cap, times, max(0, cap.limit - others), at) if others > 0 else None
-    if tight is None:
-        return None
-    detail = f"{kept.says}, and {tight[0]} of {cap.limit} {cap.counts} {_span(cap)} are used (the cap is {cap.id})"
-    return speaks(ATTEMPTS_KEPT, detail, tight[1])
+    if tight is not None:
+        detail = f"{kept.says}, and {tight[0]} of {cap.limit} {cap.counts} {_span(cap)} are used (the cap is {cap.id})"
+        yield speaks(ATTEMPTS_KEPT, detail, tight[1])
 
 
 def _full(cap: Cap, times: list[datetime], limit: int, at: datetime) -> tuple[int, datetime | None] | None:

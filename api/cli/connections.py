@@ -14,20 +14,23 @@ from recoup.ports import CheckResult
 from recoup.record import Record
 from recoup.settings import Connection, Settings
 
-COLUMNS = ("name", "platform", "money", "address", "cannot", "problem")
+COLUMNS = ("name", "platform", "api_version", "money", "address", "can", "cannot", "problem")
 # A check asks a dozen questions; a platform that answers each of them slowly is found out before a person leaves.
 PATIENCE_SECONDS = 60.0
 
 
 class ConnectionLine(Record):
-    """One connection. ``address``: where it is called, None where only its events are heard; ``can`` and ``cannot``: reading and the
-    actions that need the platform; ``problem``: why it cannot be opened."""
+    """One connection. ``address`` and ``api_version``: where and how it is spoken to, None where only its events are heard; ``can`` and
+    ``cannot``: reading and the actions that need the platform; ``reserved_platform_attempts``: what is kept for its own retries;
+    ``problem``: why it cannot be opened."""
 
     name: str
     platform: str
     money: Literal["live", "simulated"]
     entity: str
     address: str | None = None
+    api_version: str | None = None
+    reserved_platform_attempts: int = 0
     can: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
     problem: str | None = None
@@ -46,7 +49,7 @@ command.add_command(mirror)
 @command.command("list")
 @json_option
 def list_connections(*, as_json: bool) -> None:
-    """List all connections and what cannot be done through each."""
+    """List all connections with their API version, and what can and cannot be done through each."""
     from api.cli.running import run
 
     async def show(settings: Settings) -> None:
@@ -96,7 +99,13 @@ async def line_of(connection: Connection) -> ConnectionLine:
     from tools.http_egress import api_base_of
 
     money = "simulated" if connection.simulated else "live"
-    plain = ConnectionLine(name=connection.name, platform=connection.platform, money=money, entity=connection.entity)
+    plain = ConnectionLine(
+        name=connection.name,
+        platform=connection.platform,
+        money=money,
+        entity=connection.entity,
+        reserved_platform_attempts=connection.reserved_platform_attempts,
+    )
     needed = [
         "read",
         "note",
@@ -109,7 +118,9 @@ async def line_of(connection: Connection) -> ConnectionLine:
             address = api_base_of(connection) if can else None
     except Misconfigured as exc:
         return plain.model_copy(update={"problem": str(exc)})
-    return plain.model_copy(update={"address": address, "can": can, "cannot": tuple(name for name in needed if name not in can)})
+    version = connection.api_version if can else None
+    cannot = tuple(name for name in needed if name not in can)
+    return plain.model_copy(update={"address": address, "api_version": version, "can": can, "cannot": cannot})
 
 
 async def checks_of(connection: Connection) -> tuple[CheckResult, ...]:

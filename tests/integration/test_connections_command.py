@@ -23,6 +23,19 @@ webhook_secrets = ["env:SANDBOX_SECRET"]
 platform = "recurly"
 webhook_secrets = ["env:SANDBOX_SECRET"]
 
+[connections.recurly]
+platform = "recurly"
+api_key = "env:SANDBOX_KEY"
+
+[connections.stripe]
+platform = "stripe"
+api_key = "env:SANDBOX_KEY"
+
+[connections.stripe-old]
+platform = "stripe"
+api_key = "env:SANDBOX_KEY"
+api_version = "2023-08-16"
+
 [connections.stripe-astray]
 platform = "stripe"
 api_key = "env:SANDBOX_KEY"
@@ -65,6 +78,50 @@ def test_the_list_says_what_can_and_cannot_be_done(home: Path, address: str) -> 
     assert lines["sandbox"]["cannot"] == ["tag"]
     assert lines["recurly-events"]["address"] is None
     assert {"read", "retry_payment"} <= set(lines["recurly-events"]["cannot"])
+
+
+@pytest.mark.parametrize(
+    ("name", "can", "cannot"),
+    [
+        (
+            "stripe",
+            {"read", "retry_payment", "use_backup_method", "take_over_collection", "hand_back_collection", "refund_duplicate", "write_off"},
+            {"extend_grace", "offer_payment_plan", "offer_discount", "refer_to_agency"},
+        ),
+        (
+            "recurly",
+            {"read", "retry_payment", "use_backup_method", "refund_duplicate", "cancel_subscription", "write_off"},
+            {"take_over_collection", "hand_back_collection", "suspend_service", "reinstate_service", "extend_grace", "offer_discount"},
+        ),
+    ],
+)
+def test_of_each_platform_the_list_says_what_it_can_do_and_what_is_missing(home: Path, name: str, can: set[str], cannot: set[str]) -> None:
+    line = listed()[name]
+    assert can <= set(line["can"])
+    assert cannot <= set(line["cannot"])
+    assert set(line["can"]).isdisjoint(line["cannot"])
+    row = next(row for row in recoup().output.splitlines() if row.split()[0] == name)
+    assert all(action in row for action in can | cannot)
+
+
+def test_the_list_says_which_version_of_its_api_each_platform_is_spoken_to_in(home: Path) -> None:
+    told = {name: line["api_version"] for name, line in listed().items()}
+    assert told["stripe"] == "2026-10-28.endive"
+    assert told["stripe-old"] == "2023-08-16"
+    assert told["recurly"] == "v2021-02-25"
+    assert (told["sandbox"], told["recurly-events"], told["stripe-astray"]) == (None, None, None)
+    assert "2026-10-28.endive" in recoup().output
+
+
+def test_the_list_says_how_many_attempts_are_kept_for_the_platform(home: Path) -> None:
+    assert {name: line["reserved_platform_attempts"] for name, line in listed().items()} == {
+        "sandbox": 0,
+        "recurly-events": 3,
+        "recurly": 3,
+        "stripe": 0,
+        "stripe-old": 0,
+        "stripe-astray": 0,
+    }
 
 
 def test_a_connection_that_cannot_be_opened_is_listed_with_its_problem(home: Path) -> None:

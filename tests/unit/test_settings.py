@@ -85,6 +85,46 @@ def test_a_quarter_of_the_limits_is_used_unless_the_file_says_otherwise(settings
             connections(settings, f'[connections.a]\nplatform = "stripe"\nlimit_share = {share}\n')
 
 
+def test_the_newest_version_that_is_spoken_is_taken_unless_the_file_names_another(settings: Settings) -> None:
+    text = """
+    [connections.new]
+    platform = "stripe"
+    [connections.old]
+    platform = "stripe"
+    api_version = "2023-08-16"
+    [connections.recurly]
+    platform = "recurly"
+    [connections.sandbox]
+    platform = "sandbox"
+    """
+    found = {name: connection.api_version for name, connection in connections(settings, text).items()}
+    assert found == {"new": "2026-10-28.endive", "old": "2023-08-16", "recurly": "v2021-02-25", "sandbox": None}
+
+
+@pytest.mark.parametrize(
+    ("platform", "version", "message"),
+    [
+        ("stripe", "2020-08-27", r"'2020-08-27'; for stripe it must be one of 2026-10-28\.endive, 2023-08-16"),
+        ("recurly", "v2019-10-10", r"'v2019-10-10'; for recurly it must be one of v2021-02-25"),
+        ("sandbox", "1", r"'1'; for sandbox it must be left out"),
+    ],
+)
+def test_a_version_that_nothing_here_understands_is_refused_with_those_that_it_does(
+    settings: Settings, platform: str, version: str, message: str
+) -> None:
+    with pytest.raises(Misconfigured, match=rf"connections\.a\.api_version is {message}"):
+        connections(settings, f'[connections.a]\nplatform = "{platform}"\napi_version = "{version}"\n')
+
+
+def test_room_is_kept_only_for_a_platform_that_cannot_be_told_to_stop(settings: Settings) -> None:
+    text = '[connections.a]\nplatform = "recurly"\n[connections.b]\nplatform = "recurly"\nreserved_platform_attempts = 8\n'
+    assert [connection.reserved_platform_attempts for connection in connections(settings, text).values()] == [3, 8]
+    with pytest.raises(Misconfigured, match=r"connections\.a\.reserved_platform_attempts is for recurly alone"):
+        connections(settings, '[connections.a]\nplatform = "stripe"\nreserved_platform_attempts = 2\n')
+    with pytest.raises(Misconfigured, match=r"connections\.a\.reserved_platform_attempts"):
+        connections(settings, '[connections.a]\nplatform = "recurly"\nreserved_platform_attempts = 21\n')
+
+
 def test_the_sandbox_is_always_simulated(settings: Settings) -> None:
     assert connections(settings, '[connections.one]\nplatform = "sandbox"\nlivemode = true')["one"].simulated
 
