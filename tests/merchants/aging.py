@@ -20,8 +20,9 @@ SELECT c.relname AS name, array_agg(a.attname::text) AS columns
 """
 FORGET: dict[str, str] = {
     "lease_until": "lease_until = NULL",
-    "woken_at": "woken_at = least(woken_at, %(past)s)",
-    "next_try_at": "next_try_at = least(next_try_at, %(past)s)",
+    # An action without a next try waits for a person, and goes on doing so.
+    "woken_at": "woken_at = CASE WHEN woken_at > %(past)s THEN %(past)s ELSE woken_at END",
+    "next_try_at": "next_try_at = CASE WHEN next_try_at > %(past)s THEN %(past)s ELSE next_try_at END",
 }
 CONCERNED: dict[str, str] = {
     "lease_until": "lease_until IS NOT NULL",

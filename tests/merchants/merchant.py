@@ -150,7 +150,8 @@ class Merchant:
             if not await self.work() and not self.shop.double.courier.waiting:
                 return
             await self.advance(timedelta(minutes=1))
-        raise AssertionError(f"it never comes to rest: {self.errors[-5:]}")
+        refused = [f"{one.parcel.event_type}: {one.status}" for one in self.shop.double.courier.delivered if not one.accepted]
+        raise AssertionError(f"it never comes to rest: {self.errors[-5:]}, refused {refused[-5:]}")
 
     async def reconcile(self) -> None:
         """The platform is asked what changed, until it has told everything; what was missed waits in the inbox."""

@@ -68,7 +68,7 @@ class RecurlyShop:
             at=one.at,
             initiator=initiator_of(one.initiator, key),
             key=key,
-            status=STATUSES[one.outcome],
+            status="reversed" if transaction.status == "chargeback" else STATUSES[one.outcome],
             code=one.codes.get("code"),
             processor="recurly",
         )

@@ -11,7 +11,7 @@ from tests.vendors.contract import Contract
 from tests.vendors.stripe import StripeDouble
 from tests.vendors.stripe_bank import Card
 from tests.vendors.stripe_stage import SPECIFICATIONS
-from tests.vendors.stripe_state import Charge, Event, Intent, Invoice, Version
+from tests.vendors.stripe_state import Charge, Dispute, Event, Intent, Invoice, Version
 from tools.billing.stripe import StripeBilling
 
 CLOSERS = {"mark_uncollectible": "write_off"}
@@ -75,10 +75,16 @@ class StripeShop:
             at=one.at,
             initiator=initiator_of(one.initiator, one.idempotency_key),
             key=one.idempotency_key,
-            status="requires_action" if one.outcome == "requires_action" else STATUSES[one.outcome],
+            status=self._status(one),
             code=one.codes.get("decline_code") or one.codes.get("code"),
             processor="stripe",
         )
+
+    def _status(self, one: Attempt) -> str:
+        if one.outcome == "requires_action":
+            return "requires_action"
+        is_lost = any(it.charge == one.id and it.status == "lost" for it in self.double.world.all(Dispute))
+        return "reversed" if is_lost else STATUSES[one.outcome]
 
     def _brand(self, one: Attempt) -> str | None:
         thing = self.double.world.find(one.id)

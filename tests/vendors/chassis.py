@@ -1,7 +1,7 @@
 """What the doubles of all vendors share: a clock of their own, idempotency keys, misbehaviour on command, a log and a ledger.
 
 A double is a ``Site``: it says how it answers a request, and the chassis does the rest. State is guarded by ``lock``, because the
-site answers in the thread of its server while the test turns its clock; ``changed`` tells of requests that begin to be answered."""
+site answers in the thread of its server while the test turns its clock; ``changed`` tells of requests that begin and end."""
 
 import hashlib
 import json
@@ -116,13 +116,13 @@ class KeyStore:
     """Idempotency keys and their answers, forgotten after ``lifetime``."""
 
     def __init__(self, clock: Clock, lifetime: timedelta) -> None:
-        self._clock, self._lifetime = clock, lifetime
+        self._clock, self.lifetime = clock, lifetime
         self._kept: dict[str, Kept] = {}
 
     def recall(self, key: str) -> Kept | None:
         """What was answered under this key, unless it has expired."""
         kept = self._kept.get(key)
-        return kept if kept and self._clock.now() - kept.kept_at < self._lifetime else None
+        return kept if kept and self._clock.now() - kept.kept_at < self.lifetime else None
 
     def keep(self, key: str, request: Request, answer: Answer) -> None:
         """The answer of a first request under a key; a later one does not replace it while it lives."""
@@ -257,6 +257,7 @@ class Site(ABC):
         with self.lock:
             line = Exchange(self.clock.now(), replace(request, headers=headers), answer, order.trouble if order else None, delivered)
             self.log.append(line)
+            self.changed.notify_all()
 
     @contextmanager
     def serve(self) -> Generator[str]:

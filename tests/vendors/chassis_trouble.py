@@ -59,6 +59,11 @@ class Misbehaviours:
         """Ends a trouble, as when an outage is over."""
         self._queue.remove(order)
 
+    @property
+    def pending(self) -> tuple[Misbehaviour, ...]:
+        """What is still ordered."""
+        return tuple(order for order in self._queue if order.times != 0)
+
     def take(self, method: str, path: str) -> Misbehaviour | None:
         """The trouble of this call, used up."""
         for order in self._queue:
