@@ -155,9 +155,7 @@ async def newest_told(session: Read, case_id: str) -> DecisionRow | None:
     """The case's newest decision that came to something, whatever became of it then."""
     return await session.one(
         DecisionRow,
-        "SELECT"
-        + COLUMNS
-        + " FROM decisions WHERE case_id = %s AND verdicts IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1",
+        "SELECT" + COLUMNS + " FROM decisions WHERE case_id = %s AND verdicts IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1",
         (case_id,),
     )
 
