@@ -100,6 +100,19 @@ async def begin(tx: Write, action: ActionRow, *, now: datetime, read_at: datetim
     return started
 
 
+async def take_back(tx: Write, action: ActionRow) -> None:
+    """What was started for the first time never left: the next send is the first, with a key whose life begins then. Raises Busy."""
+    taken = await tx.run(
+        """
+        UPDATE actions SET first_sent_at = NULL, key_valid_until = NULL, known_transactions = '{}'
+         WHERE id = %s AND lease_token = %s AND state = %s
+        """,
+        (action.id, action.lease_token, action.state),
+    )
+    if not taken:
+        raise Busy(f"action {action.id} was taken over")
+
+
 async def finish(
     tx: Write, action: ActionRow, state: ActionState, *, at: datetime, why: str | None = None, result: EffectResult | None = None
 ) -> None:

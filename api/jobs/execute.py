@@ -21,7 +21,7 @@ from memory.outbox import ActionRow, ActionState
 from recoup.absolute_rules import hard_rules, tried_meanwhile
 from recoup.actions import RiskClass
 from recoup.clock import wall_now
-from recoup.errors import Busy, DatabaseUnavailable, Malformed, Misconfigured, NotFound, OutcomeUnknown, Retryable
+from recoup.errors import Busy, DatabaseUnavailable, Malformed, Misconfigured, NotFound, OutcomeUnknown, Refused, Retryable
 from recoup.events import Reading
 from recoup.facts import CaseFacts
 from recoup.gate import mode_for
@@ -65,10 +65,11 @@ class Errand(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """An action that has just started. ``message`` is set where it is a letter."""
+    """An action that has just started. ``message`` is set where it is a letter; ``is_first``: it was never on the wire before."""
 
     errand: Errand
     message: OutgoingMessage | None
+    is_first: bool
 
 
 async def run(services: Services, action_id: str) -> None:
@@ -97,7 +98,8 @@ async def _advance(services: Services, action: ActionRow, since: float) -> None:
         await _perform_internal(services, action)
         return
     errand = await _prepare(services, action, since)
-    if action.state is not ActionState.READY and not await _surely_did_not_happen(services, errand):
+    was_sent = action.state is not ActionState.READY or action.first_sent_at is not None
+    if was_sent and not await _surely_did_not_happen(services, errand):
         return
     read_at = await services.clock.now()
     try:
@@ -140,8 +142,8 @@ def hold_of(services: Services, action: ActionRow, since: float) -> Hold:
 
 
 async def _surely_did_not_happen(services: Services, errand: Errand) -> bool:
-    """Looks up what a dead worker began, or whose answer was lost. Only what surely did not happen, while its key still protects it
-    from happening twice, may be sent again."""
+    """Looks up what a dead worker began, or whose answer was ever lost. Only what surely did not happen, while its key still protects
+    it from happening twice, may be sent again."""
     action = errand.action
     is_protected = action.key_valid_until is not None and wall_now() < action.key_valid_until
     lookup = await _look_up(services, errand)
@@ -168,8 +170,8 @@ async def _look_up(services: Services, errand: Errand) -> EffectLookup | None:
             if errand.action.risk is RiskClass.CONTACT:
                 return await services.messenger.find(errand.action.id)
             return await errand.platform.find_effect(errand.effect)
-    except (Retryable, OutcomeUnknown, TimeoutError) as exc:
-        log.warning("action %s cannot be looked up: %s", errand.action.id, type(exc).__name__)
+    except (Retryable, OutcomeUnknown, Refused, TimeoutError) as exc:
+        log.warning("action %s cannot be looked up: %s", errand.action.id, exc or "no answer in time")
         return None
 
 
@@ -243,14 +245,15 @@ async def _begin(
     started = await sending.begin(tx, action, now=now, read_at=read_at, wall=wall_now(), key_valid_seconds=key_valid_seconds)
     errand.hold.was_renewed(since)
     # What the last reading told is known now, and cannot be the outcome.
-    return Outgoing(errand._replace(action=started, effect=await sending.effect_of(tx, started)), letter)
+    effect = await sending.effect_of(tx, started)
+    return Outgoing(errand._replace(action=started, effect=effect), letter, is_first=action.first_sent_at is None)
 
 
 async def _send(services: Services, outgoing: Outgoing) -> None:
     """Sends while the lease surely is ours, or not at all: when it is over somebody else looks it up and may send it."""
-    action, hold = outgoing.errand.action, outgoing.errand.hold
+    action, hold, is_first = outgoing.errand.action, outgoing.errand.hold, outgoing.is_first
     if not hold.is_surely_ours():
-        await outcome.record_not_done(services, action, "too little of the lease was left to send")
+        await outcome.record_not_done(services, action, "too little of the lease was left to send", is_first=is_first)
         return
     try:
         async with hold.kept(LONGEST_EFFECT_SECONDS):
@@ -258,8 +261,8 @@ async def _send(services: Services, outgoing: Outgoing) -> None:
                 result = await _hand_over(services, outgoing)
     except (OutcomeUnknown, TimeoutError, LeaseLost) as exc:
         await outcome.record_lost(services, action, f"the answer was lost: {exc or 'no answer in time'}")
-    except Retryable as exc:
-        await outcome.record_not_done(services, action, str(exc))
+    except (Retryable, Misconfigured) as exc:
+        await outcome.record_not_done(services, action, str(exc), is_first=is_first)
     else:
         await outcome.record_result(services, action, result)
 

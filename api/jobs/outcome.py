@@ -54,10 +54,13 @@ async def record_result(services: Services, action: ActionRow, result: EffectRes
             await _ask_people(tx, action, f"{action.name} was refused", f"The other side answered: {result.detail}{named}.", now)
 
 
-async def record_not_done(services: Services, action: ActionRow, why: str) -> None:
-    """It surely did not happen: tried again after a pause, ``dead`` after the last try."""
+async def record_not_done(services: Services, action: ActionRow, why: str, *, is_first: bool = False) -> None:
+    """It surely did not happen: tried again after a pause, ``dead`` after the last try. ``is_first``: nor had it ever been on the wire
+    before, so that it is as if it had never been sent."""
     now, wall = await services.clock.now(), wall_now()
     async with services.db.write() as tx:
+        if is_first:
+            await sending.take_back(tx, action)
         if action.attempts < sending.MAX_TRIES:
             next_try_at = wall + timedelta(seconds=sending.pause_seconds(action.attempts))
             await sending.try_later(tx, action, ActionState.READY, why=why, at=now, next_try_at=next_try_at)

@@ -142,10 +142,11 @@ async def test_a_worker_that_slept_between_start_and_send_does_not_send(db: Data
         effect = await sending.effect_of(tx, started)
     hold = execute.hold_of(services, started, since)
     await time.stand_still(paused_seconds)
-    outgoing = execute.Outgoing(execute.Errand(started, hold, make_connection(), billing, effect), None)
+    outgoing = execute.Outgoing(execute.Errand(started, hold, make_connection(), billing, effect), None, is_first=True)
     await execute._send(services, outgoing)  # pyright: ignore[reportPrivateUsage]
     assert billing.calls == []
-    assert (await action_of(db, action_id)).state is ActionState.READY
+    action = await action_of(db, action_id)
+    assert (action.state, action.first_sent_at, action.key_valid_until) == (ActionState.READY, None, None)
 
 
 async def test_a_lease_that_was_given_back_is_not_renewed_by_a_late_heart(db: Database) -> None:

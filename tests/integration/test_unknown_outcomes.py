@@ -12,10 +12,9 @@ from memory import sending
 from memory.database import Database
 from memory.outbox import ActionState
 from recoup.clock import wall_now
-from recoup.errors import Conflict
+from recoup.errors import Conflict, Misconfigured
 from recoup.people import Person, Role
-from recoup.ports import Effect, Indeterminate
-from tests.factories import NOW, attempt_snapshot, make_reading
+from recoup.ports import Effect, EffectLookup, Indeterminate
 from tests.fakes import FakeBilling, FakeMessenger, make_services
 from tests.integration.test_execute import history, paid, states, wants_decision
 from tests.scenes import a_message, absorb_reading, action_of, change, commit, committed, open_case
@@ -170,6 +169,75 @@ async def test_a_provider_that_does_not_answer_in_time_leaves_it_unknown(db: Dat
     assert (await action_of(db, action_id)).state is ActionState.UNKNOWN
 
 
+async def test_what_was_lost_once_is_looked_up_again_before_every_further_send(db: Database, billing: FakeBilling) -> None:
+    services = make_services(db, billing=billing)
+    action_id = await committed(services)
+    billing.behaviours.extend(["lose the request", "unavailable"])
+    await execute.run(services, action_id)
+    await a_pause_passes(db)
+    await execute.run(services, action_id)
+    assert (await action_of(db, action_id)).state is ActionState.READY, "it was absent, and then turned away"
+    await change(db, "UPDATE actions SET key_valid_until = now()")
+    await a_pause_passes(db)
+    await execute.run(services, action_id)
+    assert len(billing.calls) == 2, "no key protects a third"
+    assert ((await action_of(db, action_id)).state, await states(db, "tasks")) == (ActionState.UNKNOWN, ["open"])
+
+
+async def test_what_was_only_ever_turned_away_is_sent_under_a_key_that_lives_from_then_on(db: Database, billing: FakeBilling) -> None:
+    services = make_services(db, billing=billing)
+    action_id = await committed(services)
+    billing.behaviours.append("unavailable")
+    await execute.run(services, action_id)
+    turned_away = await action_of(db, action_id)
+    assert (turned_away.first_sent_at, turned_away.key_valid_until) == (None, None)
+    await a_pause_passes(db)
+    await execute.run(services, action_id)
+    assert await history(db, action_id) == ["ready", "started", "ready", "started", "done"]
+
+
+async def test_a_platform_that_refuses_our_key_surely_did_nothing(db: Database, billing: FakeBilling) -> None:
+    services = make_services(db, billing=billing)
+    action_id = await committed(services)
+
+    async def refuses() -> None:
+        billing.while_performing = None
+        raise Misconfigured("connections.sandbox: the platform refuses the api_key")
+
+    billing.while_performing = refuses
+    await execute.run(services, action_id)
+    turned_away = await action_of(db, action_id)
+    assert (turned_away.state, turned_away.first_sent_at) == (ActionState.READY, None)
+    assert "refuses the api_key" in (turned_away.state_reason or "")
+
+
+async def test_a_lookup_that_is_refused_until_the_key_is_over_goes_to_a_person(db: Database) -> None:
+    billing = Unreadable()
+    services = make_services(db, billing=billing)
+    action_id = await committed(services)
+    billing.behaviours.append("lose the request")
+    await execute.run(services, action_id)
+    billing.refuses = True
+    await a_pause_passes(db)
+    await execute.run(services, action_id)
+    assert ((await action_of(db, action_id)).state, await states(db, "tasks")) == (ActionState.UNKNOWN, [])
+    await change(db, "UPDATE actions SET key_valid_until = now()")
+    await a_pause_passes(db)
+    await execute.run(services, action_id)
+    assert await states(db, "tasks") == ["open"]
+
+
+class Unreadable(FakeBilling):
+    """Lets nobody look anything up while ``refuses``."""
+
+    refuses = False
+
+    async def find_effect(self, effect: Effect) -> EffectLookup:
+        if self.refuses:
+            raise Misconfigured("connections.sandbox: the api_key lacks the permission rak_event_read")
+        return await super().find_effect(effect)
+
+
 # Workers that die or sleep
 
 
@@ -304,15 +372,3 @@ async def test_only_what_waits_for_a_person_can_be_settled(db: Database) -> None
     action_id = await committed(services)
     with pytest.raises(Conflict):
         await resolve_unknown(services, ADA, action_id, happened=True)
-
-
-async def test_only_attempts_told_before_it_was_sent_cannot_be_its_outcome(db: Database, billing: FakeBilling) -> None:
-    services = make_services(db, billing=billing)
-    action_id = await committed(services)
-    billing.behaviours.append("do and lose the answer")
-    await execute.run(services, action_id)
-    told_later = attempt_snapshot(vendor_key="ch_2", charge_vendor_id="ch_2", occurred_at=NOW, observed_at=NOW)
-    await absorb_reading(services, make_reading(attempts=(attempt_snapshot(), told_later)))
-    async with db.read() as session:
-        effect = await sending.effect_of(session, await action_of(db, action_id))
-    assert effect.known_transactions == ("ch_1",)
