@@ -16,10 +16,11 @@ from tests.merchants.stripe_life import StripeLife
 from tests.vendors.stripe_state import Version
 
 TURNS = (8, 12, 16, 24)
+REPEAT = ".venv/bin/pytest -m soak tests/soak/test_vendor_histories.py"
 
 
 async def run_histories(on: Databases, kind: Kind, seeds: Iterable[int]) -> None:
-    """Raises AssertionError with the seeds that failed and what was found; ``RECOUP_HISTORY`` repeats one of them."""
+    """Raises AssertionError with the seeds that failed, what was found, and the command that repeats one alone."""
     failed: dict[int, str] = {}
     async with _database(on) as (db, slate):
         for seed in seeds:
@@ -28,8 +29,8 @@ async def run_histories(on: Databases, kind: Kind, seeds: Iterable[int]) -> None
             except Exception as exc:  # noqa: BLE001 - told with its seed below, after the others
                 failed[seed] = f"{type(exc).__name__}: {exc}"
             slate.wipe()
-    told = "\n".join(f"  RECOUP_HISTORY={kind}:{seed}  {why}" for seed, why in failed.items())
-    assert not failed, f"{len(failed)} histories of {kind} failed; repeat one with its variable set:\n{told}"
+    told = "\n".join(f"RECOUP_HISTORY={kind}:{seed} {REPEAT}\n  {why}" for seed, why in failed.items())
+    assert not failed, f"{len(failed)} histories failed; each is repeated alone by the command before it:\n{told}"
 
 
 async def live(db: DyingDatabase, kind: Kind, seed: int) -> None:
