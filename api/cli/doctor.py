@@ -94,7 +94,8 @@ async def _installation(services: Services) -> AsyncGenerator[Finding]:
             yield _warn("kill switch", "is on: nothing leaves")
         for name, lost in groupby(await mirror.dead(session), key=lambda one: one.connection):
             errors = [one.error for one in lost]
-            yield _warn(f"/{name}", f"did not take {len(errors)} notes: {errors[-1]}; see recoup connections mirror {name}")
+            number = f"{len(errors)} note{'s' * (len(errors) != 1)}"
+            yield _warn(f"/{name}", f"did not take {number}: {errors[-1]}; see recoup connections mirror {name}")
     for check in (await check_readiness(services)).checks:
         if check.name != "database" or not check.ok:
             yield Finding(level="ok" if check.ok else "fail", name=check.name, detail=check.detail)

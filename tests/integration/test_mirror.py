@@ -5,82 +5,24 @@ from typing import Any
 
 import pytest
 
-from api.jobs import decide, execute, mirror, resume
-from api.jobs.absorb import hold_case
+from api.jobs import execute, mirror, resume
 from api.jobs.tick import tick
-from graph.bootstrap import Services
-from memory import cases, standing
+from memory import standing
 from memory.database import Database
-from memory.mirror import MAX_TRIES, Mirror, claim
-from memory.outbox import ActionState
-from memory.switches import set_kill_switch
+from memory.mirror import Mirror, claim
 from recoup.actions import ActionName, Queue, TaskArgs, make_action
-from recoup.case import Hold
 from recoup.clock import wall_now
-from recoup.mirror import MirrorNote
-from tests.deciding import ADA, Killed, MortalDatabase, actions_of, asked, audit_agrees, give, rows, set_policy
+from tests.deciding import Killed, MortalDatabase, asked, audit_agrees, give, rows, set_policy
 from tests.factories import NOW, make_connection
-from tests.fakes import FakeBilling, make_services
+from tests.fakes import FakeBilling
 from tests.integration.test_execute import paid
-from tests.scenes import a_retry, absorb_reading, action_of, change, commit, open_case
-
-AUTO = 'mode = "auto"'
+from tests.mirroring import AUTO, charged, decided, decided_again, hold, mirroring, newest, shown, told
+from tests.scenes import absorb_reading, change, commit
 
 
 @pytest.fixture
 def billing() -> FakeBilling:
     return FakeBilling()
-
-
-def mirroring(db: Database, billing: FakeBilling, **changes: Any) -> Services:
-    """Services whose connection has its mirror on, unless it is changed."""
-    connection = make_connection(**({"mirror": True} | changes))
-    return replace(make_services(db, billing=billing), connections={connection.name: connection})
-
-
-async def decided(services: Services, policy: str | None = None) -> str:
-    """A case with one decision; gives its id."""
-    if policy is not None:
-        await set_policy(services, policy)
-    facts = await open_case(services)
-    await decide.run(services, facts.case.id)
-    return facts.case.id
-
-
-async def decided_again(services: Services, case_id: str) -> None:
-    async with services.db.write() as tx:
-        await cases.want_decision(tx, case_id, "a test")
-    await decide.run(services, case_id)
-
-
-async def shown(services: Services, case_id: str) -> None:
-    """Time passes and the job runs."""
-    await change(services.db, "UPDATE mirrors SET next_try_at = now(), lease_until = NULL")
-    await mirror.run(services, case_id)
-
-
-async def told(db: Database) -> list[tuple[Any, ...]]:
-    """Every row: its state, how often it was tried in vain, and why."""
-    return await rows(db, "SELECT state, attempts, error FROM mirrors ORDER BY id")
-
-
-async def hold(services: Services, case_id: str) -> None:
-    await hold_case(services, ADA, case_id, Hold.PERSON, "Ada Lovelace is on the telephone")
-
-
-async def charged(services: Services) -> str:
-    """A case whose charge was made as the outbox makes it; gives the case's id."""
-    await set_policy(services, AUTO)
-    facts = await open_case(services)
-    await decide.run(services, facts.case.id)
-    action_id = await commit(services, await services.facts.load(facts.case.id, NOW), a_retry(facts))
-    await execute.run(services, action_id)
-    assert (await action_of(services.db, action_id)).state is ActionState.DONE
-    return facts.case.id
-
-
-async def newest(billing: FakeBilling) -> MirrorNote:
-    return billing.notes[-1]
 
 
 # What is shown
@@ -284,76 +226,3 @@ async def test_two_workers_write_one_note(db: Database, billing: FakeBilling) ->
         assert await claim(tx, case_id, wall_now())
     await mirror.run(services, case_id)
     assert billing.note_calls == 0
-
-
-# Where it fails
-
-
-async def test_a_refusal_is_dead_with_its_reason_and_everything_else_goes_on(db: Database, billing: FakeBilling) -> None:
-    services = mirroring(db, billing)
-    billing.behaviours_of_notes.append("refuse")
-    case_id = await decided(services, AUTO)
-    await shown(services, case_id)
-    [(state, attempts, error)] = await told(db)
-    assert (state, attempts) == ("dead", 1)
-    assert "the api_key lacks the permission rak_invoice_write" in error
-    for action in await actions_of(db, case_id):
-        await execute.run(services, action.id)
-    await absorb_reading(services, paid())
-    [(status,)] = await rows(db, "SELECT status FROM cases")
-    assert status == "recovered"
-    await shown(services, case_id)
-    assert (await newest(billing)).status.startswith("recovered"), "the next change of the case is tried anew"
-    assert await told(db) == [("settled", 0, None)]
-    await audit_agrees(db)
-
-
-async def test_an_outage_is_waited_out_by_all_notes_of_the_connection(db: Database, billing: FakeBilling) -> None:
-    services = mirroring(db, billing)
-    case_id = await decided(services)
-    await change(db, "UPDATE mirrors SET next_try_at = now()")
-    billing.behaviours_of_notes.append("unavailable")
-    await mirror.run(services, case_id)
-    assert await told(db) == [("pending", 1, "BillingUnavailable: fake: answers 503")]
-    await decided_again(services, case_id)
-    await mirror.run(services, case_id)
-    assert billing.note_calls == 1, "news do not end the pause"
-    await shown(services, case_id)
-    assert (billing.note_calls, len(billing.notes)) == (2, 1)
-
-
-@pytest.mark.parametrize("trouble", ["unavailable", "lose the request"])
-async def test_what_is_never_answered_is_dead_in_the_end(db: Database, billing: FakeBilling, trouble: Any) -> None:
-    services = mirroring(db, billing)
-    case_id = await decided(services)
-    billing.behaviours_of_notes += [trouble] * MAX_TRIES
-    for _ in range(MAX_TRIES + 3):
-        await shown(services, case_id)
-    assert billing.note_calls == MAX_TRIES
-    assert [state for state, _, _ in await told(db)] == ["dead"]
-
-
-async def test_nothing_is_written_while_an_action_of_the_case_is_on_the_wire(db: Database, billing: FakeBilling) -> None:
-    services = mirroring(db, billing)
-
-    async def try_to_write() -> None:
-        [(case_id,)] = await rows(db, "SELECT id FROM cases")
-        await shown(services, case_id)
-        assert billing.note_calls == 0
-
-    billing.while_performing = try_to_write
-    await shown(services, await charged(services))
-    assert billing.note_calls == 1
-
-
-async def test_the_kill_switch_keeps_notes_back_as_well(db: Database, billing: FakeBilling) -> None:
-    services = mirroring(db, billing)
-    case_id = await decided(services)
-    async with db.write() as tx:
-        await set_kill_switch(tx, True, by="Ada", at=NOW)
-    await shown(services, case_id)
-    assert billing.note_calls == 0
-    async with db.write() as tx:
-        await set_kill_switch(tx, False, by="Ada", at=NOW)
-    await shown(services, case_id)
-    assert billing.note_calls == 1

@@ -125,6 +125,19 @@ def test_room_is_kept_only_for_a_platform_that_cannot_be_told_to_stop(settings: 
         connections(settings, '[connections.a]\nplatform = "recurly"\nreserved_platform_attempts = 21\n')
 
 
+def test_nothing_is_noted_on_a_platform_unless_the_file_says_so(settings: Settings) -> None:
+    plain, noted = (
+        """
+    [connections.a]
+    platform = "stripe"
+    api_key = "env:KEY"
+    """,
+        "mirror = true\nmirror_tags = ['vip']\n",
+    )
+    assert [(one.mirror, one.mirror_tags) for one in connections(settings, plain).values()] == [(False, ())]
+    assert [(one.mirror, one.mirror_tags) for one in connections(settings, plain + noted).values()] == [(True, ("vip",))]
+
+
 def test_the_sandbox_is_always_simulated(settings: Settings) -> None:
     assert connections(settings, '[connections.one]\nplatform = "sandbox"\nlivemode = true')["one"].simulated
 
@@ -139,6 +152,10 @@ def test_the_sandbox_is_always_simulated(settings: Settings) -> None:
         ('[connections.a]\nplatform = "stripe"\ncolour = 1', r"connections\.a\.colour: Extra inputs"),
         ('[connections.a]\nplatform = "stripe"\nsite = "shop"', r"connections\.a\.site is for recurly alone"),
         ('[connections.a]\nplatform = "recurly"\nsite = "https://shop.recurly.com"', r"connections\.a\.site: String should match"),
+        ('[connections.a]\nplatform = "stripe"\nmirror = true', r"connections\.a\.mirror writes to the platform, which takes an api_key"),
+        ('[connections.a]\nplatform = "stripe"\nmirror_tags = ["vip"]', r"connections\.a\.mirror_tags goes with mirror = true"),
+        ('[connections.a]\nplatform = "recurly"\nmirror_tags = ["vip"]', r"connections\.a\.mirror_tags is for stripe alone"),
+        ('[connections.a]\nplatform = "stripe"\nmirror_tags = ["Ada Lovelace"]', r"connections\.a\.mirror_tags\.0: String should match"),
         ("[connections.a]", r"connections\.a\.platform: Field required"),
         ("[connections]\na = 1", r"connections\.a"),
         ('[connections."../x"]\nplatform = "stripe"', r"part of the webhook's address"),
