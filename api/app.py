@@ -38,6 +38,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.backlog = webhooks.Backlog()
+    app.state.refusals = webhooks.Refusals()
     problems.install(app)
     app.include_router(webhooks.router)
     app.include_router(health.router)

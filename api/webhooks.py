@@ -1,6 +1,7 @@
 """The door for platforms' webhooks: prove the origin, mask, keep, answer. What an event means is found out later, by the intake job."""
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -12,20 +13,22 @@ from fastapi import APIRouter, Request
 from api.auth import ServicesDep
 from api.problems import ModeMismatch, TooLarge, UnsupportedMediaType
 from graph.bootstrap import Services
-from memory import inbox
+from memory import arrivals, inbox
+from memory.arrivals import RefusedWebhook, Why
 from memory.inbox import Accepted
 from recoup.clock import wall_now
-from recoup.errors import Malformed, NotFound, Retryable
+from recoup.errors import DatabaseUnavailable, Malformed, NotFound, Retryable, SignatureRefused
 from recoup.events import EventIdentity
 from recoup.masking import mask_cards
 from recoup.settings import Connection
 from tools.billing.webhook import FORMATS, authenticate, proves_by_header
 
 MOST_BYTES = 1024 * 1024
-BACKLOG_AGE_SECONDS = 1.0
+BACKLOG_AGE_SECONDS = REFUSAL_AGE_SECONDS = 1.0
 MASK_APART_FROM_CHARS = 64 * 1024  # a text this long is masked in a thread, so that other requests go on
 IDENTIFIER = re.compile(r"[\x21-\x7e]{1,255}")  # what vendors' event ids and types are made of, and all that an index should hold
 
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["webhooks"])
 
 
@@ -48,6 +51,27 @@ class Backlog:
             raise Retryable(f"{self.waiting} events wait already; deliver again later")
 
 
+class Refusals:
+    """Remembers the newest webhook that was turned away, so that the check of its connection can tell why none comes in."""
+
+    def __init__(self) -> None:
+        self.noted_at: dict[str, float] = {}
+
+    async def note(self, services: Services, connection: str, error: SignatureRefused | ModeMismatch) -> None:
+        """At most once a second for a connection: a flood of forgeries is no flood of writes. The refusal stands without it as well."""
+        now = time.monotonic()
+        if now - self.noted_at.get(connection, float("-inf")) < REFUSAL_AGE_SECONDS:
+            return
+        self.noted_at[connection] = now
+        why: Why = error.why if isinstance(error, SignatureRefused) else "mode"
+        refused = RefusedWebhook(why=why, detail=str(error), refused_at=wall_now())
+        try:
+            async with services.db.statement() as tx:
+                await arrivals.note_refused(tx, connection, refused)
+        except DatabaseUnavailable as exc:
+            logger.warning("a refused webhook of %s could not be noted: %s", connection, exc)
+
+
 @router.post("/webhooks/{connection}", status_code=202)
 async def receive(request: Request, services: ServicesDep, connection: str) -> Accepted:
     """Keeps one event of a connection of recoup.toml. 202 only once it is committed; deliver again after 503: nothing was kept."""
@@ -55,8 +79,13 @@ async def receive(request: Request, services: ServicesDep, connection: str) -> A
     if link is None:
         raise NotFound(f"there is no connection {connection!r} in recoup.toml")
     content_type = _content_type(link, request.headers)
-    text = _text_of(await _authentic_body(link, content_type, request))
-    identity = _identity(link, text, content_type)
+    try:
+        text = _text_of(await _authentic_body(link, content_type, request))
+        identity = _identity(link, text, content_type)
+    except (SignatureRefused, ModeMismatch) as exc:
+        refusals: Refusals = request.app.state.refusals
+        await refusals.note(services, connection, exc)
+        raise
     masked = mask_cards(text) if len(text) < MASK_APART_FROM_CHARS else await asyncio.to_thread(mask_cards, text)
     backlog: Backlog = request.app.state.backlog
     await backlog.check(services)

@@ -71,7 +71,7 @@ class SignatureRefused(Refused):
 
     def __init__(self, why: Literal["missing", "wrong", "too old"], detail: str) -> None:
         super().__init__(f"signature {why}: {detail}")
-        self.why = why
+        self.why: Literal["missing", "wrong", "too old"] = why
 
 
 class Conflict(Refused):

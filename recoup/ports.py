@@ -97,12 +97,17 @@ class HistoryPage(Record):
 
 
 class CheckResult(Record):
-    """One thing that a connection needs: whether it holds, what was found, and how to mend it where it does not. No secrets."""
+    """One thing that a connection needs: whether it holds, what was found, and how to mend it where it does not. No secrets.
+
+    ``is_seen``: False where the platform does not show it, so that nobody can say more than that nothing speaks against it; ``fix`` then
+    says how a person can see for themselves. ``only_to_act``: watching in shadow mode does without it."""
 
     name: str
     ok: bool
     found: str
     fix: str | None = None
+    is_seen: bool = True
+    only_to_act: bool = False
 
 
 class BillingPlatform(Protocol):
@@ -149,8 +154,9 @@ class BillingPlatform(Protocol):
         begins with the newest. Raises NotFetchable where they cannot be listed, Malformed for a cursor of somebody else's."""
         ...
 
-    async def examine(self) -> tuple[CheckResult, ...]:
-        """Whether the connection is set up: credentials, permissions, webhooks, clock, live or test. Changes nothing."""
+    async def examine(self, *, to_act: bool = True) -> tuple[CheckResult, ...]:
+        """Whether the connection is set up: credentials, permissions, webhooks, clock, live or test. Changes nothing. Without ``to_act``
+        it only reads, and what is needed to write is left out."""
         ...
 
 

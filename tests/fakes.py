@@ -130,7 +130,7 @@ class FakeBilling:
         told = (self.reading,) if self.reading.invoice else ()
         return HistoryPage(readings=told, cursor=cursor, has_more=False, reached=since)
 
-    async def examine(self) -> tuple[CheckResult, ...]:
+    async def examine(self, *, to_act: bool = True) -> tuple[CheckResult, ...]:
         self._must_answer()
         return self.checks
 

@@ -17,6 +17,13 @@ from recoup.settings import Connection, Settings
 COLUMNS = ("name", "platform", "api_version", "money", "address", "can", "cannot", "problem")
 # A check asks a dozen questions; a platform that answers each of them slowly is found out before a person leaves.
 PATIENCE_SECONDS = 60.0
+# (ok, seen): how it is marked, and what stands before what there is to do.
+LEVELS = {
+    (True, True): ("ok  ", "green", ""),
+    (True, False): ("look", "yellow", "see"),
+    (False, True): ("fail", "red", "mend"),
+    (False, False): ("fail", "red", "mend"),
+}
 
 
 class ConnectionLine(Record):
@@ -38,7 +45,7 @@ class ConnectionLine(Record):
 
 @click.group(cls=ListsByItself)
 def command() -> None:
-    """The connections of recoup.toml. Only their backfill, their drift and their mirror need a database."""
+    """The connections of recoup.toml. Only their backfill, their drift and their mirror need a database; a check asks it too."""
 
 
 command.add_command(backfill)
@@ -64,11 +71,12 @@ def list_connections(*, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@click.option("--shadow", is_flag=True, help="Only what watching in shadow mode needs. Nothing is sent that could change anything.")
 @json_option
-def check(name: str, *, as_json: bool) -> None:
+def check(name: str, *, shadow: bool, as_json: bool) -> None:
     """Ask the platform of the connection NAME whether all is set up: credentials, permissions, webhooks, clock, live or test.
 
-    Changes nothing. Exit code 1 where there is anything to mend.
+    Changes nothing: whether the key may write is asked about objects that are not there. Exit code 1 where there is anything to mend.
     """
     from api.cli.running import run
 
@@ -79,14 +87,16 @@ def check(name: str, *, as_json: bool) -> None:
         connections = load_connections(settings)
         if name not in connections:
             raise NotFound(f"there is no connection {name!r} in {settings.config}; there are: {', '.join(connections) or 'none'}")
-        return await checks_of(connections[name])
+        found = await checks_of(connections[name], to_act=not shadow)
+        # Who cannot reach the platform has something else to mend first.
+        return (*found, *await arrivals_here(settings, connections[name])) if all(one.name != "settings" for one in found) else found
 
     checks = run(ask)
     is_ready = all(result.ok for result in checks)
     if as_json:
         print_json({"connection": name, "ready": is_ready, "checks": checks})
     else:
-        _print(checks)
+        _print(name, checks)
     if not is_ready:
         raise click.exceptions.Exit(1)
 
@@ -123,14 +133,14 @@ async def line_of(connection: Connection) -> ConnectionLine:
     return plain.model_copy(update={"address": address, "api_version": version, "can": can, "cannot": cannot})
 
 
-async def checks_of(connection: Connection) -> tuple[CheckResult, ...]:
+async def checks_of(connection: Connection, *, to_act: bool = True) -> tuple[CheckResult, ...]:
     """Everything that the platform was asked; that it cannot be reached at all is a finding as well."""
     from graph.bootstrap import open_billing
     from recoup.errors import BillingUnavailable, Misconfigured
 
     try:
         async with asyncio.timeout(PATIENCE_SECONDS), open_billing(connection) as billing:
-            return await billing.examine()
+            return await billing.examine(to_act=to_act)
     except Misconfigured as exc:
         return (CheckResult(name="settings", ok=False, found=str(exc), fix=f"correct connections.{connection.name} in recoup.toml"),)
     except (BillingUnavailable, TimeoutError) as exc:
@@ -139,13 +149,36 @@ async def checks_of(connection: Connection) -> tuple[CheckResult, ...]:
         return (CheckResult(name="reachable", ok=False, found=found, fix=fix),)
 
 
-def _print(checks: tuple[CheckResult, ...]) -> None:
+async def arrivals_here(settings: Settings, connection: Connection) -> tuple[CheckResult, ...]:
+    """What our own rows tell of its webhooks; that they cannot be asked is no fault of the connection."""
+    from api.arrivals import arrivals_of
+    from graph.bootstrap import open_database
+    from recoup.errors import DatabaseUnavailable, Misconfigured
+
+    try:
+        async with open_database(settings) as db, db.read() as session:
+            return await arrivals_of(session, connection)
+    except (DatabaseUnavailable, Misconfigured) as exc:
+        found, fix = f"not known: {exc}", "mend that, and check again"
+        return (CheckResult(name="webhook arrival", ok=True, is_seen=False, found=found, fix=fix),)
+
+
+def _print(name: str, checks: tuple[CheckResult, ...]) -> None:
     width = max((len(result.name) for result in checks), default=0)
     for result in checks:
-        level = click.style("ok  ", fg="green") if result.ok else click.style("fail", fg="red")
-        click.echo(f"{level}  {result.name:<{width}}  {result.found}")
+        level, colour, prompt = LEVELS[result.ok, result.is_seen]
+        click.echo(f"{click.style(level, fg=colour)}  {result.name:<{width}}  {result.found}")
         if result.fix is not None:
-            click.echo(f"{'':6}{'':<{width}}  mend: {result.fix}")
-    faults = sum(not result.ok for result in checks)
-    if faults:
-        click.echo(f"{faults} of {len(checks)} to mend.", err=True)
+            click.echo(f"{'':6}{'':<{width}}  {prompt}: {result.fix}")
+    click.echo(_summary(name, checks))
+
+
+def _summary(name: str, checks: tuple[CheckResult, ...]) -> str:
+    faults = [result for result in checks if not result.ok]
+    unseen = sum(result.ok and not result.is_seen for result in checks)
+    if not faults:
+        return "Nothing to mend." + f" What Recoup cannot see for itself, {unseen} above, is yours to look at." * (unseen > 0)
+    said = f"{len(faults)} of {len(checks)} to mend."
+    if all(result.only_to_act for result in faults):
+        said += f" Shadow mode needs none of it: recoup connections check {name} --shadow"
+    return said

@@ -52,7 +52,7 @@ class EventsOnly:
         """Raises NotFetchable."""
         raise self._not_fetchable(f"invoices issued since {since:%Y-%m-%d}" if cursor is None else "more of the past")
 
-    async def examine(self) -> tuple[CheckResult, ...]:
+    async def examine(self, *, to_act: bool = True) -> tuple[CheckResult, ...]:  # noqa: ARG002 - there is one kind of key
         """Says that it only listens."""
         fix = f"give connections.{self._name} an api_key, where its platform can be read"
         return (CheckResult(name="credentials", ok=False, found="no api_key: only events are heard", fix=fix),)

@@ -113,6 +113,8 @@ THIN: dict[tuple[str, str], EventKind] = {
     ("subscription", "canceled"): EventKind.SUBSCRIPTION_CANCELLED,
     ("subscription", "expired"): EventKind.SUBSCRIPTION_CANCELLED,
 }
+# What a site of today tells an endpoint that it should be told of: the others above are older names for the same.
+NEEDED_WEBHOOKS = tuple(f"{kind}.{what}" for kind, what in THIN if kind != "invoice" and (kind, what) != ("account", "canceled"))
 # Object types that are fetched, with the kind of what is not listed above.
 FETCHED: dict[str, EventKind] = {
     "account": EventKind.ACCOUNT_CHANGED,

@@ -146,7 +146,7 @@ class SandboxBilling:
             reached=oldest.issued_at if oldest else None,
         )
 
-    async def examine(self) -> tuple[CheckResult, ...]:
+    async def examine(self, *, to_act: bool = True) -> tuple[CheckResult, ...]:  # noqa: ARG002 - there is one kind of key
         """Whether the sandbox answers and takes the key, and its webhooks can be told from others'. Raises BillingUnavailable."""
         return await self._credentials(), self._signatures(), self._money()
 

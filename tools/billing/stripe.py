@@ -89,6 +89,6 @@ class StripeBilling:
         """Invoices issued since then; raises Malformed for a cursor of somebody else's, Misconfigured, BillingUnavailable."""
         return await self._history.page(since, cursor)
 
-    async def examine(self) -> tuple[CheckResult, ...]:
+    async def examine(self, *, to_act: bool = True) -> tuple[CheckResult, ...]:
         """Credentials, permissions, webhooks, clock, live or test; raises BillingUnavailable where Stripe does not answer."""
-        return await examine(self._api)
+        return await examine(self._api, to_act=to_act)

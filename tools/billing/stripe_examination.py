@@ -1,37 +1,24 @@
 """Whether a connection to Stripe is set up: the key and each of its permissions, live or test, webhooks and the clock."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import stripe
 
 from recoup.clock import wall_now
-from recoup.errors import Misconfigured
 from recoup.ports import CheckResult
 from recoup.settings import Connection
 from tools.billing.json_part import Part
 from tools.billing.signatures import TOLERANCE_SECONDS
 from tools.billing.stripe_api import PAGE_SIZE, Answer, StripeApi, answer_of, permission_named
 from tools.billing.stripe_changes import TYPES
-from tools.billing.stripe_mirror import TAGS
+from tools.billing.stripe_permissions import READING, WEBHOOK_ENDPOINTS, Permission
+from tools.billing.stripe_permissions import to_act as wanted_to_act
 
-# What no payment, customer or subscription is called: asking for it shows whether one might, and changes nothing.
-NOBODY = "recoupcheck"
 ACCEPTABLE_SKEW = timedelta(seconds=TOLERANCE_SECONDS / 5)
-READS = "reading invoices, who pays them and with what"
 
 
-class Probe(NamedTuple):
-    """A request that shows one permission. ``permission``: as Stripe's dashboard calls it."""
-
-    permission: str
-    needed_for: str
-    request: Callable[[], Awaitable[stripe.StripeObject]]
-
-
-async def examine(api: StripeApi) -> tuple[CheckResult, ...]:
+async def examine(api: StripeApi, *, to_act: bool) -> tuple[CheckResult, ...]:
     """Everything that can be seen with the key; raises BillingUnavailable where Stripe does not answer."""
     connection = api.connection
     try:
@@ -43,59 +30,33 @@ async def examine(api: StripeApi) -> tuple[CheckResult, ...]:
         known = None
     except stripe.StripeError as exc:
         raise api.translated(exc) from exc
-    permissions = [await _permission(api, probe) for probe in _probes(api)]
-    webhooks = await _webhooks(api)
+    reads = {one.name: await _permission(api, one) for one in READING}
+    writes = [await _permission(api, one, only_to_act=True) for one in (wanted_to_act(connection) if to_act else ())]
     return (
         CheckResult(name="credentials", ok=True, found="Stripe knows the api_key"),
         _mode(connection),
-        *permissions,
-        *webhooks,
+        *reads.values(),
+        *writes,
+        *(await _endpoint(api) if reads[WEBHOOK_ENDPOINTS].ok else ()),
+        _secret(connection),
         *([_clock(known)] if known else []),
     )
 
 
-def _probes(api: StripeApi) -> list[Probe]:
-    v1, one, connection = api.v1, 1, api.connection
-    lookups, changes = "looking up charges whose answer was lost", "hearing of what webhooks lost"
-    tags = Probe("Customers: Write", "mirror_tags", lambda: v1.customers.update_async(f"cus_{NOBODY}", {"metadata": {TAGS: ""}}))
-    return [
-        Probe("Invoices: Read", READS, lambda: v1.invoices.list_async({"limit": one})),
-        Probe("Charges and Refunds: Read", READS, lambda: v1.charges.list_async({"limit": one})),
-        Probe("PaymentIntents: Read", READS, lambda: v1.payment_intents.list_async({"limit": one})),
-        Probe("Customers: Read", READS, lambda: v1.customers.list_async({"limit": one})),
-        Probe("PaymentMethods: Read", READS, lambda: v1.payment_methods.retrieve_async(f"pm_{NOBODY}")),
-        Probe("Subscriptions: Read", READS, lambda: v1.subscriptions.list_async({"limit": one})),
-        Probe("Disputes: Read", READS, lambda: v1.disputes.list_async({"limit": one})),
-        Probe("Events: Read", f"{lookups}, {changes}", lambda: v1.events.list_async({"limit": one})),
-        Probe(
-            "Invoices: Write",
-            "retry_payment, use_backup_method, take_over_collection, hand_back_collection, write_off" + ", mirror" * connection.mirror,
-            lambda: v1.invoices.pay_async(f"in_{NOBODY}", {"off_session": True}),
-        ),
-        Probe(
-            "Subscriptions: Write",
-            "suspend_service, reinstate_service, cancel_subscription",
-            lambda: v1.subscriptions.update_async(f"sub_{NOBODY}", {"pause_collection": ""}),
-        ),
-        Probe("Charges and Refunds: Write", "refund_duplicate", lambda: v1.refunds.create_async({"charge": f"ch_{NOBODY}", "amount": one})),
-        *([tags] if connection.mirror and connection.mirror_tags else []),
-    ]
-
-
-async def _permission(api: StripeApi, probe: Probe) -> CheckResult:
+async def _permission(api: StripeApi, permission: Permission, *, only_to_act: bool = False) -> CheckResult:
     """A refusal for any other reason, such as that there is no such thing, shows that the permission is there."""
-    name = f"permission {probe.permission}"
+    name = f"permission {permission.name}"
     try:
-        await probe.request()
+        await permission.ask(api)
     except stripe.PermissionError as exc:
         found = f"refused: it lacks {permission_named(exc) or 'a permission'}"
-        fix = f"give the restricted key {probe.permission!r} in Stripe's dashboard; it is needed for {probe.needed_for}"
-        return CheckResult(name=name, ok=False, found=found, fix=fix)
+        fix = f"give the restricted key {permission.name!r} in Stripe's dashboard; it is needed for {', '.join(permission.needed_for)}"
+        return CheckResult(name=name, ok=False, found=found, fix=fix, only_to_act=only_to_act)
     except stripe.InvalidRequestError:
         pass
     except stripe.StripeError as exc:
         raise api.translated(exc) from exc
-    return CheckResult(name=name, ok=True, found="granted")
+    return CheckResult(name=name, ok=True, found="granted", only_to_act=only_to_act)
 
 
 def _mode(connection: Connection) -> CheckResult:
@@ -107,31 +68,28 @@ def _mode(connection: Connection) -> CheckResult:
     return _checked("live or test", ok=is_live == connection.livemode, found=found, fix=fix)
 
 
-async def _webhooks(api: StripeApi) -> list[CheckResult]:
-    connection, path = api.connection, f"/webhooks/{api.connection.name}"
-    secret = _checked(
-        "webhook secret",
-        ok=bool(connection.webhook_secrets),
-        found=f"{len(connection.webhook_secrets)} configured",
-        fix=f"copy the endpoint's signing secret to where connections.{connection.name}.webhook_secrets points",
-    )
-    try:
-        listed = await api.all_of(lambda _: api.v1.webhook_endpoints.list_async({"limit": PAGE_SIZE}), most_pages=1)
-    except Misconfigured as exc:
-        fix = "give the restricted key 'Webhook Endpoints: Read' in Stripe's dashboard, or look at the endpoint there yourself"
-        return [CheckResult(name="permission Webhook Endpoints: Read", ok=False, found=str(exc), fix=fix), secret]
+async def _endpoint(api: StripeApi) -> list[CheckResult]:
+    """The endpoint that leads here, as its path tells: at which address we can be reached from outside, nobody has told us."""
+    path = f"/webhooks/{api.connection.name}"
+    listed = await api.all_of(lambda _: api.v1.webhook_endpoints.list_async({"limit": PAGE_SIZE}), most_pages=1)
     ours = [endpoint for endpoint in listed.items if urlsplit(endpoint.text("url") or "").path.endswith(path)]
     if not ours:
-        found = f"none of {len(listed.items)} endpoints leads to {path}"
-        return [CheckResult(name="webhook endpoint", ok=False, found=found, fix=f"add an endpoint that ends in {path}"), secret]
+        counted = f"none of {len(listed.items)} endpoints leads" if listed.items else "there is no endpoint that leads"
+        fix = f"add an endpoint whose URL ends in {path}; where `stripe listen` forwards instead, there is none to be seen"
+        return [CheckResult(name="webhook endpoint", ok=False, found=f"{counted} to {path}", fix=fix)]
     enabled = [endpoint for endpoint in ours if endpoint.text("status") == "enabled"]
     endpoint = (enabled or ours)[0]
     url = endpoint.text("url") or path
     return [
         _checked("webhook endpoint", ok=bool(enabled), found=f"{url} is {endpoint.text('status')}", fix="enable it in Stripe's dashboard"),
         _events(endpoint, url),
-        secret,
     ]
+
+
+def _secret(connection: Connection) -> CheckResult:
+    fix = f"copy the endpoint's signing secret to where connections.{connection.name}.webhook_secrets points"
+    number = len(connection.webhook_secrets)
+    return _checked("webhook secret", ok=number > 0, found=f"{number or 'none'} configured", fix=fix)
 
 
 def _events(endpoint: Part, url: str) -> CheckResult:
