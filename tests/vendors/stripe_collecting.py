@@ -49,6 +49,7 @@ def open_invoice(world: World, subscription: Subscription, *, status: Literal["d
         subscription.period_start,
         subscription.period_end,
         status=status,
+        collection_method=subscription.collection_method,
     )
     world.keep(invoice)
     subscription.latest_invoice = invoice.id

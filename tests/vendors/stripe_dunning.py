@@ -105,7 +105,7 @@ def _renew(world: World, subscription: Subscription) -> None:
 
 
 def bill(world: World, subscription: Subscription) -> Invoice:
-    """Bills a subscription and tries its card, unless its collection is paused."""
+    """Bills a subscription and tries its card, unless its collection is paused or its customers are sent their bills."""
     behaviour = (subscription.pause_collection or {}).get("behavior")
     invoice = open_invoice(world, subscription, status="draft" if behaviour == "keep_as_draft" else "open")
     if behaviour == "keep_as_draft":
@@ -116,6 +116,6 @@ def bill(world: World, subscription: Subscription) -> Invoice:
     elif behaviour == "mark_uncollectible":
         invoice.status, invoice.marked_uncollectible_at = "uncollectible", world.now()
         world.tell("invoice.marked_uncollectible", invoice)
-    else:
+    elif invoice.collection_method == "charge_automatically":
         first_attempt(world, invoice)
     return invoice

@@ -44,6 +44,7 @@ class Subscription:
     period_start: datetime
     period_end: datetime
     renews: bool = True
+    collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
     final_action: Literal["past_due", "unpaid", "cancel"] = "past_due"
     status: Literal["active", "past_due", "unpaid", "canceled"] = "active"
     default_payment_method: str | None = None
@@ -72,6 +73,7 @@ class Invoice:
     period_end: datetime
     billing_reason: str = "subscription_cycle"
     status: Literal["draft", "open", "paid", "uncollectible", "void"] = "open"
+    collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
     auto_advance: bool = True
     attempt_count: int = 0
     retries: int = 0
