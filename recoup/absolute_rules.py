@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from recoup.actions import MOVES_MONEY, Action, ActionName, ChargeArgs, MessageArgs, RiskClass
 from recoup.case import SETTLED, CaseStatus, Hold
 from recoup.facts import CaseFacts, CredentialFacts
-from recoup.invoice import Initiator, InvoiceStatus
+from recoup.invoice import AttemptStatus, Initiator, InvoiceStatus
 from recoup.network import Allowed, permission
 from recoup.proposal import RuleHit
 from recoup.references import broken_reference
@@ -128,6 +128,17 @@ def _in_flight(action: Action, facts: CaseFacts) -> RuleHit | None:
     return None
 
 
+def _being_confirmed(action: Action, facts: CaseFacts) -> RuleHit | None:
+    """On the method that waits for it nothing is charged without the customer; on another it could be paid twice."""
+    waiting = [a.occurred_at for a in facts.attempts if a.status is AttemptStatus.REQUIRES_ACTION]
+    if not waiting or not moves_money(action):
+        return None
+    until = max(waiting) + timedelta(minutes=load_rules().confirmation_guard_minutes)
+    if facts.now >= until:
+        return None
+    return speaks("confirmation-open", f"a payment waits for the customer's confirmation since {max(waiting):%Y-%m-%d %H:%M} UTC", until)
+
+
 def _platform_retries(action: Action, facts: CaseFacts) -> RuleHit | None:
     """Whoever can be asked for its plan is left to it: the invoice is taken over first, or we wait."""
     at = facts.invoice.next_platform_attempt_at
@@ -177,5 +188,6 @@ CHECKS: tuple[Check, ...] = (
     _whole_amount,
     _usable,
     _in_flight,
+    _being_confirmed,
     _platform_retries,
 )

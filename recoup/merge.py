@@ -139,13 +139,15 @@ def same_attempt(one: AttemptSnapshot, other: AttemptSnapshot) -> bool:
 
     Charge ids decide where both have one: a charge is exactly one try. Otherwise the intent does, where both have one: a reading that
     names only the intent speaks of one of its charges, though never of one that ended otherwise: an intent whose first charge failed
-    succeeds by another. Otherwise equal keys. A reading that has nothing but the invoice's attempt number
-    is the try of the same outcome nearest in time, within two minutes: platforms do not retry one invoice faster than that.
+    succeeds by another, and where it waits for the customer since then, that is a new try. Otherwise equal keys. A reading that has
+    nothing but the invoice's attempt number is the try of the same outcome nearest in time, within two minutes: platforms do not retry
+    one invoice faster than that.
     """
     if one.charge_vendor_id and other.charge_vendor_id:
         return one.charge_vendor_id == other.charge_vendor_id
     if one.intent_vendor_id and other.intent_vendor_id:
-        return one.intent_vendor_id == other.intent_vendor_id and not _ended_apart(one, other)
+        is_one_try = not _ended_apart(one, other) and not _waits_since(one, other) and not _waits_since(other, one)
+        return one.intent_vendor_id == other.intent_vendor_id and is_one_try
     if one.vendor_key == other.vendor_key:
         return True
     if _has_ids(one) == _has_ids(other):
@@ -169,6 +171,13 @@ def _ended_apart(one: AttemptSnapshot, other: AttemptSnapshot) -> bool:
     if bool(one.charge_vendor_id) == bool(other.charge_vendor_id):
         return False
     return (one.status is AttemptStatus.FAILED) != (other.status is AttemptStatus.FAILED) and {one.status, other.status} <= ENDED
+
+
+def _waits_since(charge: AttemptSnapshot, intent: AttemptSnapshot) -> bool:
+    """Whether the charge failed, and its intent waits for the customer's confirmation since."""
+    told_apart = bool(charge.charge_vendor_id) and not intent.charge_vendor_id
+    waits = charge.status is AttemptStatus.FAILED and intent.status is AttemptStatus.REQUIRES_ACTION
+    return told_apart and waits and intent.occurred_at > charge.occurred_at
 
 
 def _has_ids(attempt: AttemptSnapshot) -> bool:

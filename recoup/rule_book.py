@@ -55,6 +55,7 @@ ABSOLUTE = (
     ("amount-not-remaining", "a charge collects exactly what remains of the invoice", DOUBLE_CHARGE),
     ("credential-unusable", "the payment method was removed or is no longer valid", SAFETY),
     ("attempt-in-flight", "another attempt is under way, or nobody knows its outcome", DOUBLE_CHARGE),
+    ("confirmation-open", "the customer may just be confirming a payment of this invoice", DOUBLE_CHARGE),
     ("platform-retry-planned", "the platform has planned an attempt of its own, and nothing is charged beside it", DOUBLE_CHARGE),
     ("tried-meanwhile", "somebody else has tried to collect since the charge was decided on: it is decided anew", DOUBLE_CHARGE),
     (

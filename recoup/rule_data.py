@@ -199,6 +199,7 @@ class Rules(Record):
     """All of them."""
 
     platform_retry_guard_minutes: Annotated[int, Field(ge=0)]
+    confirmation_guard_minutes: Annotated[int, Field(ge=0)]
     sources: dict[str, Source]
     speakers: Speakers
     codes: tuple[Codes, ...]

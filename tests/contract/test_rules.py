@@ -75,6 +75,12 @@ BENCHES = [
         RESTED,
         make_facts(invoice=invoice_facts(next_platform_attempt_at=NOW + timedelta(minutes=20))),
     ),
+    bench(
+        "confirmation-open",
+        CHARGE,
+        RESTED,
+        make_facts(attempts=(attempt_facts(status=AttemptStatus.REQUIRES_ACTION, occurred_at=NOW - timedelta(minutes=20)),)),
+    ),
     bench("visa-reattempts-30-days", CHARGE, charged(20), charged(21), charged(22)),
     bench("mastercard-declines-24-hours", CHARGE, charged(9, "mastercard"), charged(10, "mastercard"), charged(11, "mastercard")),
     bench("ach-entries-180-days", CHARGE, charged(2, rail=Rail.ACH), charged(3, rail=Rail.ACH), charged(4, rail=Rail.ACH)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recoup.absolute_rules import hard_rules
+from recoup.absolute_rules import hard_rules, tried_meanwhile
 from recoup.actions import Action, ActionName, AgencyArgs, CancelArgs, ExtendGraceArgs, NoArgs, RefundArgs, RiskClass, make_action
 from recoup.case import CaseStatus, Hold
 from recoup.category import Category
@@ -236,6 +236,16 @@ def test_after_the_platforms_own_attempt_the_charge_may_follow() -> None:
     (hit,) = hard_rules(RETRY, facts)
     assert hit.not_before == NOW + timedelta(hours=1)
     assert hard_rules(RETRY, facts.model_copy(update={"now": hit.not_before})) == ()
+
+
+def test_an_attempt_of_somebody_elses_since_the_decision_undoes_a_charge() -> None:
+    decided_at = FAILED_AT + timedelta(seconds=1.5)
+    for who, denied in ((Initiator.PLATFORM, True), (Initiator.CUSTOMER, True), (Initiator.MERCHANT, True), (Initiator.RECOUP, False)):
+        # Platforms tell whole seconds: what happened in the second of the decision may have come after it.
+        facts = make_facts(attempts=(attempt_facts(initiator=who, occurred_at=FAILED_AT + timedelta(seconds=1)),))
+        assert (tried_meanwhile(RETRY, facts, decided_at) is not None) is denied
+        assert tried_meanwhile(RETRY, facts, FAILED_AT + timedelta(seconds=2)) is None
+        assert tried_meanwhile(MESSAGE, facts, decided_at) is None
 
 
 def test_no_absolute_rule_can_be_overridden_by_a_person() -> None:

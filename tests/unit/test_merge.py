@@ -256,3 +256,18 @@ def test_a_reading_that_knows_all_ids_folds_what_was_told_apart() -> None:
 
 def test_charges_of_one_intent_are_never_folded_by_it() -> None:
     assert matches([CHARGE, SECOND_CHARGE], INTENT) == [0]
+
+
+def test_an_intent_that_waits_for_the_customer_after_its_charge_failed_is_a_new_try() -> None:
+    refused = attempt_snapshot(vendor_key="ch_1", charge_vendor_id="ch_1", intent_vendor_id="pi_1", occurred_at=FAILED_AT)
+    later = {"occurred_at": FAILED_AT + timedelta(hours=1), "observed_at": FAILED_AT + timedelta(hours=1)}
+    waits = attempt_snapshot(
+        vendor_key="pi_1", charge_vendor_id=None, intent_vendor_id="pi_1", status=AttemptStatus.REQUIRES_ACTION, codes=None, **later
+    )
+    assert not same_attempt(refused, waits)
+    assert not same_attempt(waits, refused)
+    stale = waits.model_copy(update={"occurred_at": FAILED_AT - timedelta(seconds=9)})
+    assert same_attempt(refused, stale), "what waited before the charge failed is the try that failed"
+    paid = attempt_snapshot(vendor_key="ch_2", charge_vendor_id="ch_2", intent_vendor_id="pi_1", status=AttemptStatus.SUCCEEDED, codes=None)
+    assert same_attempt(waits, paid)
+    assert matches((refused, waits), paid) == [1]

@@ -70,6 +70,9 @@ def attempt_of_intent(intent: Part, observed_at: datetime) -> AttemptSnapshot:
     status = INTENT_STATUS.get(intent.text("status") or "", AttemptStatus.UNKNOWN)
     failed = status is AttemptStatus.FAILED
     charge_id = (error.ref("charge") if failed else None) or intent.ref("latest_charge") or _newest_charge(intent)
+    if status is AttemptStatus.REQUIRES_ACTION:
+        # There will be one when the customer has confirmed; until then it shows that of the try before.
+        charge_id = None
     received = intent.integer("amount_received") if status is AttemptStatus.SUCCEEDED else None
     return AttemptSnapshot(
         vendor_key=charge_id or intent_id,
