@@ -45,9 +45,12 @@ async def find(session: Read, connection: str) -> BackfillRow | None:
     return await session.one(BackfillRow, "SELECT * FROM backfills WHERE connection = %s", (connection,))
 
 
-async def cases_of(session: Read, invoice_id: str | None) -> int:
-    """How many cases an invoice has; none where it is not known."""
-    return await session.value("SELECT count(*) FROM cases WHERE invoice_id = %s", (invoice_id,)) if invoice_id else 0
+async def cases_of(session: Read, connection: str, invoice_vendor_id: str) -> int:
+    """How many cases a vendor's invoice has; none where it is not known."""
+    return await session.value(
+        "SELECT count(*) FROM cases c JOIN invoices i ON i.id = c.invoice_id WHERE i.connection = %s AND i.vendor_id = %s",
+        (connection, invoice_vendor_id),
+    )
 
 
 async def begin(tx: Write, connection: str, since: datetime, at: datetime) -> BackfillRow:

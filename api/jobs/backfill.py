@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from api.jobs.absorb import absorb
 from api.jobs.lifecycle import read_invoice
 from graph.bootstrap import Services
-from memory import backfills, invoices
+from memory import backfills
 from memory.backfills import BackfillRow, Tally
 from memory.database import Write
 from recoup.debt import debt_of
@@ -93,11 +93,12 @@ async def _absorb_once(services: Services, connection: Connection, reading: Read
     _, policy = await services.policies.current()
     vendor_id = reading.invoice.vendor_id if reading.invoice else ""
     async with services.db.write() as tx:
-        before = await backfills.cases_of(tx, await invoices.find_invoice(tx, connection.name, vendor_id))
+        before = await backfills.cases_of(tx, connection.name, vendor_id)
         absorbed = await absorb(tx, connection, policy, reading, now, opens_since=opens_since(policy, now))
-        after = await backfills.cases_of(tx, absorbed.invoice_id)
-        is_left = absorbed.invoice_id is not None and after == 0 and await _is_overdue(tx, absorbed.invoice_id, policy)
-    return Tally(invoices=1, opened=after - before, left_alone=int(is_left))
+        if absorbed.case_ids:
+            return Tally(invoices=1, opened=await backfills.cases_of(tx, connection.name, vendor_id) - before)
+        is_left = absorbed.invoice_id is not None and await _is_overdue(tx, absorbed.invoice_id, policy)
+    return Tally(invoices=1, left_alone=int(is_left))
 
 
 async def _is_overdue(tx: Write, invoice_id: str, policy: Policy) -> bool:

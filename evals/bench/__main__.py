@@ -5,11 +5,12 @@ import json
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
 
-from evals.bench import appends, decisions, jobs, memory_use, platform_calls, rules, scaling, webhooks
+from evals.bench import appends, decisions, jobs, memory_use, past, platform_calls, rules, scaling, webhooks
 from evals.bench.figure import Figure, tell
 from evals.bench.server import Server, server
 
@@ -25,27 +26,30 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "memory": memory_use.figures,
     "platform-calls": platform_calls.figures,
 }
+BACKFILL = "backfill"
+INVOICES = 10_000
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice(list(BENCHMARKS)), help="Measure only this; may be given several times.")
-def main(only: tuple[str, ...]) -> None:
+@click.option("--only", multiple=True, type=click.Choice([*BENCHMARKS, BACKFILL]), help="Measure only this; may be given several times.")
+@click.option("--invoices", default=INVOICES, show_default=True, help="How many a backfill reads. Its memory is promised for 100000.")
+def main(only: tuple[str, ...], invoices: int) -> None:
     """Measure Recoup beside its yardsticks on a PostgreSQL of its own, or on RECOUP_TEST_DATABASE_URL.
 
     Only ratios count: absolute figures are this machine's.
     """
-    asyncio.run(measure(only or tuple(BENCHMARKS)))
+    asyncio.run(measure({**BENCHMARKS, BACKFILL: partial(past.figures, invoices=invoices)}, only))
 
 
-async def measure(names: tuple[str, ...]) -> None:
-    """Measures one after another and prints each figure as soon as it is there."""
+async def measure(benchmarks: Mapping[str, Benchmark], only: tuple[str, ...]) -> None:
+    """Measures one after another, all where ``only`` names none, and prints each figure as soon as it is there."""
     with tempfile.TemporaryDirectory(prefix="recoup-bench-") as folder:
         home = Path(folder)
         async with server(home) as postgres:
-            for name in names:
+            for name in only or benchmarks:
                 started = time.monotonic()
                 tell(f"{name} …")
-                async for figure in BENCHMARKS[name](postgres, home):
+                async for figure in benchmarks[name](postgres, home):
                     click.echo(json.dumps(figure.line()))
                 tell(f"{name} took {time.monotonic() - started:.0f} s")
 

@@ -68,6 +68,15 @@ async def listening(arguments: list[str], told: Mapping[str, str]) -> AsyncGener
         yield process, int(line.decode().strip().rpartition(":")[2])
 
 
+async def said(arguments: list[str], told: Mapping[str, str]) -> list[str]:
+    """The lines that a python program says until it ends; raises RuntimeError where it fails."""
+    async with _program(arguments, told) as process:
+        out, _ = await process.running.communicate()
+    if process.running.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed; why stands above")
+    return out.decode().splitlines()
+
+
 @asynccontextmanager
 async def _program(arguments: list[str], told: Mapping[str, str]) -> AsyncGenerator[Process]:
     running = await asyncio.create_subprocess_exec(

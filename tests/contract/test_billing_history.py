@@ -23,7 +23,7 @@ from tools.billing.sandbox import SandboxBilling
 from tools.sandbox.world import DEFAULT_START as SANDBOX_START
 
 LONG_AGO = timedelta(days=365)
-HOW_MANY = 45
+HOW_MANY = 120
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ async def test_the_whole_past_is_told_once_newest_first(past: Past) -> None:
 
 async def test_each_is_as_complete_as_when_it_is_read_alone(past: Past) -> None:
     page = await past.platform.history(past.begins - LONG_AGO, None)
-    for reading in page.readings[:3]:
+    for reading in page.readings:
         assert reading.invoice
         alone = await past.platform.read_invoice(reading.invoice.vendor_id)
         assert (reading.attempts, reading.credentials) == (alone.attempts, alone.credentials)

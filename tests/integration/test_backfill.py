@@ -295,9 +295,11 @@ async def test_the_past_at_stripe_comes_into_the_rows(db: Database) -> None:
             services = connected(db, connection_on(here), platform, at)
             await set_policy(services, SHADOW)
             row = await filled(services, "stripe-eu", at - 90 * DAY)
+            asked = len(here.double.exchanges("GET"))
             before = await everything(db)
             await filled(services, "stripe-eu", at - 90 * DAY)
     assert await everything(db) == before
+    assert asked < 3 * len(books), "what is settled is read from lists"
     assert dict(await rows(db, "SELECT vendor_id, status FROM invoices")) == books
     assert len(await rows(db, "SELECT 1 FROM attempts")) == len(here.double.ledger())
     assert (row.invoices, row.opened) == (len(books), 12)

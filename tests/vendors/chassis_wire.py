@@ -14,6 +14,8 @@ from tests.vendors.chassis_trouble import Misbehaviour, Trouble
 
 CHUNK_BYTES = 65_536
 LONGEST_HOLD_SECONDS = 60.0
+# Who waits on a busy machine is not turned away.
+MOST_WAITING = 1024
 PAGE = b"<html><body><h1>Please wait</h1></body></html>"
 
 
@@ -54,7 +56,7 @@ class Wire:
         self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=MOST_WAITING)
         self.port = server.sockets[0].getsockname()[1]
         self.ready.set()
         await self._stopped.wait()

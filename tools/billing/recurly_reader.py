@@ -1,6 +1,9 @@
 """Reads Recurly: an invoice with all that belongs to it, and the objects that thin events point at."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from recoup.errors import NotFetchable, NotFound
 from recoup.events import EventKind, ObjectRef, Reading
@@ -21,6 +24,13 @@ from tools.billing.recurly_snapshots import (
 )
 
 
+class Payer(NamedTuple):
+    """An account, and its billing infos."""
+
+    account: Answer
+    billing_infos: list[Part]
+
+
 class RecurlyReader:
     """Reads; changes nothing."""
 
@@ -34,7 +44,7 @@ class RecurlyReader:
         previous = answer.document.text("previous_invoice_id")
         if answer.document.text("type") == "credit":
             return await self.invoice(previous) if previous else _of_account(account_of(answer.document.part("account"), answer.at))
-        return await self._complete(answer)
+        return await self.complete(answer.document, answer.at, await self.payer(answer.document.part("account").need_text("id")))
 
     async def fetch(self, ref: ObjectRef) -> Reading:
         """What a thin event points at; raises NotFetchable for a kind that is not read here."""
@@ -70,24 +80,37 @@ class RecurlyReader:
             self._subdomain = sites[0].text("subdomain") if sites else None
         return self._subdomain
 
-    async def _complete(self, answer: Answer) -> Reading:
-        invoice = answer.document
-        account_id = invoice.part("account").need_text("id")
+    async def payer(self, account_id: str) -> Payer:
+        """The account with all that it can pay with; raises NotFound, BillingUnavailable."""
         here = f"/accounts/{segment(account_id)}"
-        account, wallet_told, subdomain = await asyncio.gather(self._http.get(here), self._wallet(here), self.subdomain())
-        infos = _only(account.document) if wallet_told is None else wallet_told
-        wallet = Wallet(account_id, invoice.text("billing_info_id"), infos)
-        tries = purchases(invoice)
+        account, wallet = await asyncio.gather(self._http.get(here), self._wallet(here))
+        return Payer(account, _only(account.document) if wallet is None else wallet)
+
+    async def payers(self, account_ids: Sequence[str]) -> dict[str, Payer]:
+        """Several accounts, of at most two hundred, by their ids; those that are gone are left out."""
+        if not account_ids:
+            return {}
+        listed = await self._http.get("/accounts", {"ids": ",".join(account_ids)})
+        accounts = {account.need_text("id"): account for account in listed.document.parts("data")}
+        wallets = await asyncio.gather(*(self._wallet(f"/accounts/{segment(name)}") for name in accounts))
+        told = zip(accounts.items(), wallets, strict=True)
+        return {name: Payer(Answer(account, listed.at), _only(account) if infos is None else infos) for (name, account), infos in told}
+
+    async def complete(self, invoice: Part, at: datetime, payer: Payer) -> Reading:
+        """A charge invoice with everything around it."""
+        account = payer.account
+        wallet = Wallet(account.document.need_text("id"), invoice.text("billing_info_id"), payer.billing_infos)
+        tries, subdomain = purchases(invoice), await self.subdomain()
         site = f"{subdomain}.{self._http.hosted_domain}" if subdomain else None
-        told = invoice_of(invoice, answer.at, _hosted_page(account.document, site))
-        snapshot = told.model_copy(update={"collector": collector_of(invoice, wallet, answer.at)})
+        told = invoice_of(invoice, at, _hosted_page(account.document, site))
+        snapshot = told.model_copy(update={"collector": collector_of(invoice, wallet, at)})
         return Reading(
             kind=EventKind.INVOICE_CHANGED,
             event_type="invoice.read",
-            occurred_at=answer.at,
+            occurred_at=at,
             account=account_of(account.document, account.at),
             invoice=snapshot,
-            attempts=tuple(attempt_of(one, wallet, answer.at) for one in tries),
+            attempts=tuple(attempt_of(one, wallet, at) for one in tries),
             credentials=credentials_of(wallet, tries),
             subscription_vendor_id=snapshot.subscription_vendor_id,
         )

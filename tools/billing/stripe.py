@@ -38,7 +38,7 @@ class StripeBilling:
         self._lookup = StripeLookup(self._api, self._invoices, origins)
         self._mirror = StripeMirror(self._api)
         self._changes = StripeChanges(self._api)
-        self._history = StripeHistory(self._api, self._invoices)
+        self._history = StripeHistory(self._api, self._invoices, origins)
 
     async def __aenter__(self) -> Self:
         return self

@@ -92,7 +92,7 @@ class StripeChanges:
 
     async def _list(self, types: tuple[str, ...], first: int, last: int, most_pages: int) -> Listing:
         wanted: EventListParams = {"created": {"gte": first, "lte": last}, "types": [*types], "limit": PAGE_SIZE}
-        return await self._api.all_of(lambda after: self._api.v1.events.list_async(next_page(wanted, after)), most_pages)
+        return await self._api.all_of(lambda after: self._api.listing("/v1/events", next_page(wanted, after)), most_pages)
 
 
 def _read(cursor: str) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from stripe.params import ChargeListParams, CustomerPaymentMethodListParams, InvoicePaymentListParams
 
@@ -29,6 +30,16 @@ EXPANDED_BEFORE_INVOICE_PAYMENTS = ["customer", "payment_intent", "subscription"
 WITHOUT_CHARGE = frozenset({AttemptStatus.PROCESSING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.SUCCEEDED})
 
 
+class Gathered(NamedTuple):
+    """Everything about an invoice but who made its charges, which are told oldest first."""
+
+    invoice: Part
+    at: datetime
+    payments: list[Part]
+    charges: list[Part]
+    methods: list[Part]
+
+
 class InvoiceReader:
     """Reads whole invoices, in three rounds: the invoice, its charges beside the customer's methods, and who made the charges."""
 
@@ -39,7 +50,12 @@ class InvoiceReader:
         """The invoice as it stands; raises NotFound, BillingUnavailable."""
         invoice, at = await self.invoice(invoice_id)
         payments = await self.payments_of(invoice)
-        charges, methods = await asyncio.gather(self.charges_of(invoice, payments), self._methods_of(invoice))
+        charges, methods = await asyncio.gather(self.charges_of(invoice, payments), self.methods_of(invoice))
+        return await self.complete(Gathered(invoice, at, payments, charges, methods))
+
+    async def complete(self, gathered: Gathered) -> Reading:
+        """Asks who made the charges, and tells the whole; raises BillingUnavailable."""
+        invoice, at, payments, charges, methods = gathered
         origins = await asyncio.gather(*(self._origins.of(charge, at) for charge in charges))
         refunded = sum(charge.integer("amount_refunded") or 0 for charge in charges)
         return Reading(
@@ -84,8 +100,7 @@ class InvoiceReader:
             *(self._charges_of_intent(intent) for intent in intents),
             *(self._charge(charge) for charge in alone if charge),
         )
-        # Lists are newest first, and what was made in the same second keeps its order.
-        return sorted((charge for charges in listed for charge in reversed(charges)), key=lambda charge: charge.integer("created") or 0)
+        return sorted((charge for charges in listed for charge in in_order(charges)), key=_made)
 
     async def _charges_of_intent(self, intent: str) -> list[Part]:
         wanted: ChargeListParams = {"payment_intent": intent, "limit": PAGE_SIZE}
@@ -94,7 +109,8 @@ class InvoiceReader:
     async def _charge(self, charge_id: str) -> list[Part]:
         return [(await self._api.ask(self._api.v1.charges.retrieve_async(charge_id))).body]
 
-    async def _methods_of(self, invoice: Part) -> list[Part]:
+    async def methods_of(self, invoice: Part) -> list[Part]:
+        """The payment methods of its customer."""
         customer = invoice.ref("customer")
         if customer is None or invoice.part("customer").flag("deleted"):
             return []
@@ -104,6 +120,12 @@ class InvoiceReader:
             return (await self._api.all_of(lambda after: service.list_async(customer, next_page(wanted, after)))).items
         except NotFound:
             return []  # deleted since the invoice was read
+
+
+def in_order(newest_first: list[Part]) -> list[Part]:
+    """Charges as they were made: lists are newest first, and what was made in the same second keeps its order."""
+    made = newest_first[::-1]
+    return sorted(made, key=_made)
 
 
 def intents_of(invoice: Part, payments: Iterable[Part]) -> list[Part]:
@@ -163,6 +185,10 @@ def slots_of(invoice: Part) -> dict[str, CredentialSlot]:
 
 def _default(owner: Part) -> str | None:
     return owner.ref("default_payment_method") or owner.ref("default_source")
+
+
+def _made(charge: Part) -> int:
+    return charge.integer("created") or 0
 
 
 def _id(thing: Part) -> str:
