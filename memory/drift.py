@@ -35,8 +35,8 @@ class Found(Record):
 class DriftLine(Record):
     """What was missed of one kind of object.
 
-    ``found``: how many; of these ``told_later`` by an event of the same invoice that was only late, so that ``missed`` were found by
-    asking alone, and ``unknown`` of those had no row at all. ``longest_late_seconds``: from the change to the finding; where the
+    ``found``: how many; of these ``told_later`` by an event of the same invoice or case that was only late, so that ``missed`` were found
+    by asking alone, and ``unknown`` of those had no row at all. ``longest_late_seconds``: from the change to the finding; where the
     platform does not tell when it changed, from when we had looked before, which is the longest that it can have been.
     """
 
@@ -85,6 +85,12 @@ async def lines(session: Read, connection: str) -> list[DriftLine]:
                    -- Of our own actions we are told by ourselves, a little after the platform knows.
                    AND (other.occurred_at <= d.read_at
                         OR (other.kind = 'action_result' AND other.received_at <= d.found_wall + interval '1 minute'))
+            ) OR EXISTS (
+                -- What is about a subscription or a customer names no invoice, but the case that it concerns.
+                SELECT FROM inbox entered JOIN inbox other ON other.case_id = entered.case_id AND other.connection = d.connection
+                 WHERE entered.id = d.event_id AND entered.invoice_id IS NULL AND other.invoice_id IS NULL
+                   AND other.kind <> 'reconciliation' AND other.finished_at >= d.found_wall AND other.occurred_at <= d.read_at
+                   AND (other.kind = 'subscription_cancelled') = (d.kind = 'cancellation')
             ) AS later
               FROM drift d WHERE d.connection = %s
         )
