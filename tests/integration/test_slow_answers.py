@@ -1,6 +1,8 @@
 """A charge may take longer than a lease: it is kept meanwhile, and where it cannot be kept nobody sends beside somebody else."""
 
 import asyncio
+import threading
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -16,8 +18,13 @@ from tests.factories import NOW, make_connection
 from tests.fakes import FakeBilling, make_services
 from tests.integration.test_execute import history, states
 from tests.integration.test_unknown_outcomes import a_pause_passes, the_lease_runs_out
+from tests.integration.test_vendor_lost_answers import AUTO, PAID, both, owing, until_sent
 from tests.manual_time import ManualTime
+from tests.merchants.merchant import merchant
+from tests.merchants.shop import Kind
 from tests.scenes import action_of, committed
+from tests.vendors.chassis_trouble import Trouble
+from tools.http import Bounds
 
 
 class SlowBilling(FakeBilling):
@@ -39,9 +46,9 @@ class SlowBilling(FakeBilling):
 
 
 async def lease_until(db: Database) -> datetime | None:
-    """When the lease on the only action ends; None where nobody has it."""
+    """When the lease on the action that is being sent ends; None where nobody has it."""
     async with db.read() as session:
-        return await session.value("SELECT lease_until FROM actions")
+        return await session.value("SELECT lease_until FROM actions ORDER BY state = 'started' DESC LIMIT 1")
 
 
 async def goes_by(db: Database, time: ManualTime, seconds: float) -> None:
@@ -158,6 +165,24 @@ async def test_a_lease_that_was_given_back_is_not_renewed_by_a_late_heart(db: Da
         assert await sending.renew(tx, action, wall=wall_now())
         await sending.try_later(tx, action, ActionState.READY, why="put off", at=NOW, next_try_at=wall_now())
         assert not await sending.renew(tx, action, wall=wall_now())
+
+
+@both
+async def test_a_charge_that_takes_twelve_seconds_at_a_platform_is_not_looked_up(db: Database, kind: Kind) -> None:
+    async with merchant(db, kind, seed=1, policy=AUTO, bounds=Bounds()) as made:
+        time, release = ManualTime(), threading.Event()
+        made.services = replace(made.services, time=time)
+        scene = owing(made, kind, PAID)
+        made.double.misbehaviours.add(Trouble.HELD, *scene.charge, until=release)
+        working = asyncio.create_task(until_sent(scene))
+        async with db.read() as session:
+            while await session.value("SELECT id FROM actions WHERE state = 'started' AND name = 'retry_payment'") is None:
+                assert not working.done()
+        await goes_by(db, time, 12.0)
+        release.set()
+        action = await working
+        assert await history(db, action.id) == ["ready", "started", "done"]
+        assert [(one.id, one.outcome) for one in scene.ours(action)] == [(action.result and action.result.vendor_ref, "succeeded")]
 
 
 def an_effect(action_id: str) -> Effect:
