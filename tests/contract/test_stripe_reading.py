@@ -74,7 +74,7 @@ async def test_a_declined_charge_is_told_with_all_codes_and_its_card(
     assert reading.occurred_at == here.double.clock.now()
 
 
-async def test_an_attempt_of_ours_is_told_from_the_platforms_and_the_merchants(
+async def test_an_attempt_of_ours_is_told_from_the_platforms_and_from_those_of_others(
     here: Stage, platform: StripeBilling, owed: tuple[Invoice, Card]
 ) -> None:
     await platform.perform(charge_of(*owed, "act_1"))
@@ -82,8 +82,23 @@ async def test_an_attempt_of_ours_is_told_from_the_platforms_and_the_merchants(
     attempts = (await platform.read_invoice(owed[0].id)).attempts
     assert [(attempt.initiator, attempt.action_id) for attempt in attempts[:2]] == [(Initiator.PLATFORM, None), (Initiator.RECOUP, "act_1")]
     assert (attempts[1].customer_initiated, attempts[1].cit_confidence) == (False, 1.0)
-    assert attempts[2].action_id is None
-    assert "initiator" not in attempts[2].model_fields_set
+    # Somebody asked for it, and the platform does not tell whether a page of the customer's did.
+    assert (attempts[2].action_id, attempts[2].initiator, attempts[2].customer_initiated) == (None, Initiator.CUSTOMER, None)
+
+
+async def test_a_payment_on_the_hosted_page_is_the_customers_in_what_is_read_and_in_what_is_told(
+    here: Stage, platform: StripeBilling
+) -> None:
+    invoice, _ = here.double.owed_invoice("insufficient_funds", "insufficient_funds")
+    card = here.double.add_card(customer_of(here, invoice), default=False)
+    here.double.advance(timedelta(days=3))
+    assert here.double.customer_pays(invoice, card)
+    attempts = (await platform.read_invoice(invoice.id)).attempts
+    assert [attempt.initiator for attempt in attempts] == [Initiator.PLATFORM, Initiator.PLATFORM, Initiator.CUSTOMER]
+    bodies = [event.bodies[here.version] for event in here.double.world.all(Event)]
+    readings = [read_event(json.dumps(body), "application/json") for body in bodies]
+    told = {reading.event_type: reading.attempts[0].initiator for reading in readings if reading.attempts}
+    assert (told["charge.failed"], told["charge.succeeded"]) == (Initiator.PLATFORM, Initiator.CUSTOMER)
 
 
 async def test_an_event_tells_that_its_attempt_is_ours_and_does_not_mistake_a_refund_for_it(here: Stage, platform: StripeBilling) -> None:

@@ -61,6 +61,10 @@ class StripeDouble(Site):
         """From now on the key is not known."""
         del self._keys[secret]
 
+    def restrict(self, secret: str, permissions: dict[str, str]) -> None:
+        """From now on the key may do this and nothing else."""
+        self._keys[secret] = ApiKey(secret, permissions)
+
     def add_endpoint(
         self,
         url: str,
@@ -140,8 +144,13 @@ class StripeDouble(Site):
                 return None
             if self.world.intent_of(invoice).status == "processing" and not separately:
                 return None
+            # The page asks as any client does, under a key of its own.
+            self.world.caused_by = (self._new_request_id(), f"page-{self._requests}")
             intent = add_payment(self.world, invoice, is_default=False) if separately else None
-            return attempt(self.world, invoice, card, Order("customer", on_session=True), intent)[1]
+            try:
+                return attempt(self.world, invoice, card, Order("customer", on_session=True), intent)[1]
+            finally:
+                self.world.caused_by = (None, None)
 
     def customer_disputes(self, charge: Charge, reason: str = "fraudulent") -> Dispute:
         """The customer's bank takes the payment back."""

@@ -18,8 +18,8 @@ FIRST_TOLD = frozenset(
 
 @dataclass(frozen=True)
 class Envelope:
-    """The event around its object. ``previous`` are the attributes that changed, as they were; ``key`` is the idempotency key of the
-    request that caused it."""
+    """The event around its object. ``previous`` are the attributes that changed, as they were; ``request_id`` and ``key``, the
+    idempotency key, are those of the request that caused it, None where it came by itself."""
 
     event_type: str
     created: datetime
@@ -27,6 +27,7 @@ class Envelope:
     subject: Part
     previous: Part
     key: str | None = None
+    request_id: str | None = None
 
     def reading(self, kind: EventKind, **told: object) -> Reading:
         """A reading with what the envelope knows."""

@@ -57,6 +57,7 @@ def read_event(payload: str, content_type: str) -> Reading:  # noqa: ARG001 - th
         subject=data.part("object"),
         previous=data.part("previous_attributes"),
         key=event.part("request").text("idempotency_key"),
+        request_id=event.part("request").text("id"),
     )
     named = TYPES.get(envelope.event_type)
     if named is None:
@@ -134,7 +135,7 @@ def _payment(envelope: Envelope, payment: Part, attempt: AttemptSnapshot, kind: 
         kind,
         invoice=snapshot,
         account=envelope.account(),
-        attempts=(made_by(attempt, envelope.key if envelope.event_type in FIRST_TOLD else None),),
+        attempts=(made_by(attempt, envelope.key, envelope.request_id) if envelope.event_type in FIRST_TOLD else attempt,),
         credentials=credentials_of_payment(payment),
         charge_vendor_id=attempt.charge_vendor_id,
         intent_vendor_id=attempt.intent_vendor_id,

@@ -118,10 +118,13 @@ def attempt_of_invoice_payment(payment: Part, observed_at: datetime, *, open_mea
     )
 
 
-def made_by(attempt: AttemptSnapshot, key: str | None) -> AttemptSnapshot:
-    """The attempt with who made it, where the idempotency key of its cause is the id of an action of ours."""
+def made_by(attempt: AttemptSnapshot, key: str | None, request_id: str | None) -> AttemptSnapshot:
+    """The attempt with who made it, by the request that caused it and its idempotency key: ours is the id of an action.
+
+    What Stripe does by itself no request causes. Of any other it does not tell whether the customer's page sent it or the merchant's
+    people did: it counts as the customer's, since a page is what an invoice is usually paid on, and is not called customer-initiated."""
     if key is None or not key.startswith(OUR_KEYS):
-        return attempt
+        return attempt if request_id is None else attempt.model_copy(update={"initiator": Initiator.CUSTOMER})
     told = {"action_id": key, "initiator": Initiator.RECOUP, "customer_initiated": False, "cit_confidence": 1.0}
     return attempt.model_copy(update=told)
 

@@ -92,6 +92,8 @@ class InvoiceReader:
 
     async def charges_of(self, invoice: Part, payments: list[Part]) -> list[Part]:
         """Every charge that was ever made for it, oldest first."""
+        if not self._api.has_invoice_payments and invoice.ref("customer"):
+            return await self._charges_naming(invoice)
         intents = [_id(intent) for intent in intents_of(invoice, payments)]
         alone = [payment.part("payment").ref("charge") for payment in payments]
         if not intents:
@@ -101,6 +103,13 @@ class InvoiceReader:
             *(self._charge(charge) for charge in alone if charge),
         )
         return sorted((charge for charges in listed for charge in in_order(charges)), key=_made)
+
+    async def _charges_naming(self, invoice: Part) -> list[Part]:
+        """Before InvoicePayments an invoice knows of one intent only, while each charge says which invoice it pays."""
+        made_since = {"gte": invoice.integer("created") or 0}
+        wanted: ChargeListParams = {"customer": invoice.ref("customer") or "", "created": made_since, "limit": PAGE_SIZE}
+        charges = await self._api.all_of(lambda after: self._api.v1.charges.list_async(next_page(wanted, after)))
+        return in_order([charge for charge in charges.items if charge.ref("invoice") == _id(invoice)])
 
     async def _charges_of_intent(self, intent: str) -> list[Part]:
         wanted: ChargeListParams = {"payment_intent": intent, "limit": PAGE_SIZE}
@@ -135,7 +144,8 @@ def intents_of(invoice: Part, payments: Iterable[Part]) -> list[Part]:
 
 
 def _attempt(charge: Part, origin: Origin | None, at: datetime) -> AttemptSnapshot:
-    return made_by(attempt_of_charge(charge, at), origin.key if origin else None)
+    key, request_id = origin or Origin(None, None)
+    return made_by(attempt_of_charge(charge, at), key, request_id)
 
 
 def _without_charge(invoice: Part, payments: list[Part], charges: list[Part], at: datetime) -> list[AttemptSnapshot]:
