@@ -111,12 +111,15 @@ async def give_up(tx: Write, held: Mirror, why: str, at: datetime) -> None:
 
 
 async def try_later(tx: Write, held: Mirror, why: str, wall: datetime) -> None:
-    """The platform did not answer: it is left alone by all its notes for a pause that grows."""
-    until = wall + timedelta(seconds=min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * PAUSE_GROWTH**held.attempts))
+    """The platform did not answer: it is left alone by all its notes for a pause that grows, whichever of them is tried.
+
+    So they never are what makes it seem to be away altogether (tools/http_breaker.py)."""
+    failed: int = await tx.value("SELECT sum(attempts) FROM mirrors WHERE connection = %s AND state = 'pending'", (held.connection,))
     await tx.run(
         "UPDATE mirrors SET attempts = attempts + 1, error = %s WHERE id = %s AND lease_token = %s", (why, held.id, held.lease_token)
     )
-    await pause(tx, held, until)
+    seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * PAUSE_GROWTH ** min(failed, MAX_TRIES))
+    await pause(tx, held, wall + timedelta(seconds=seconds))
 
 
 async def pause(tx: Write, held: Mirror, until: datetime) -> None:

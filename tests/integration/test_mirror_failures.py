@@ -104,6 +104,20 @@ async def test_an_outage_is_waited_out_by_all_notes_of_the_connection(db: Databa
     assert (billing.note_calls, len(billing.notes)) == (2, 1)
 
 
+async def test_the_pause_grows_whichever_note_is_tried(db: Database, billing: FakeBilling) -> None:
+    services = mirroring(db, billing)
+    billing.behaviours_of_notes.extend(["unavailable", "unavailable", "unavailable"])
+    pauses: list[int] = []
+    for customer in range(3):
+        case_id = await absorb_reading(services, failure_of(customer))
+        assert case_id
+        await decide.run(services, case_id)
+        await shown(services, case_id)
+        [(seconds,)] = await rows(db, "SELECT round(extract(epoch FROM max(next_try_at) - clock_timestamp())) FROM mirrors")
+        pauses.append(int(seconds))
+    assert pauses == sorted(set(pauses)), "each is longer than the one before"
+
+
 @pytest.mark.parametrize("trouble", ["unavailable", "lose the request"])
 async def test_what_is_never_answered_is_dead_in_the_end(db: Database, billing: FakeBilling, trouble: Any) -> None:
     services = mirroring(db, billing)
