@@ -114,7 +114,9 @@ async def try_later(tx: Write, held: Mirror, why: str, wall: datetime) -> None:
     """The platform did not answer: it is left alone by all its notes for a pause that grows, whichever of them is tried.
 
     So they never are what makes it seem to be away altogether (tools/http_breaker.py)."""
-    failed: int = await tx.value("SELECT sum(attempts) FROM mirrors WHERE connection = %s AND state = 'pending'", (held.connection,))
+    failed: int = await tx.value(
+        "SELECT coalesce(sum(attempts), 0) FROM mirrors WHERE connection = %s AND state = 'pending'", (held.connection,)
+    )
     await tx.run(
         "UPDATE mirrors SET attempts = attempts + 1, error = %s WHERE id = %s AND lease_token = %s", (why, held.id, held.lease_token)
     )
