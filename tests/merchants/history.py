@@ -24,9 +24,11 @@ from tests.merchants.verdict import problems
 from tests.vendors.chassis_trouble import Misbehaviour, Misbehaviours, Trouble
 
 OPERATOR = Person(name="Olga", role=Role.OPERATOR)
-HOURS = (0.1, 1.2, 6, 24, 24, 72)
+HOURS = (0.1, 1.2, 6, 24, 72)
+DAYS_IN_HOURS = (7, 13, 25, 25, 49)
 LASTING = (Trouble.UNAVAILABLE, Trouble.REVOKED_KEY, Trouble.SERVER_ERROR)
 ONCE = tuple(trouble for trouble in Trouble if trouble is not Trouble.HELD)
+ONCE_QUICKLY = tuple(trouble for trouble in ONCE if trouble is not Trouble.SLOW_BODY)
 MAIL_FAULTS: tuple[Behaviour, ...] = ("do", "unavailable", "do and lose the answer", "lose the request")
 # A body so slow that nobody waits for it, in real seconds, and one that only takes its time.
 HANGS, TAKES_ITS_TIME = 2.5, 0.01
@@ -35,7 +37,8 @@ HANGS, TAKES_ITS_TIME = 2.5, 0.01
 def random_policy(chance: random.Random) -> Policy:
     """Modes that charge, with plans from sparse to dense."""
     mode = chance.choice((Mode.HYBRID, Mode.AUTO, Mode.AUTO, Mode.APPROVE))
-    steps = chance.choice((Steps(), Steps(retry_days=(0, 0.5, 1, 2, 4, 6)), Steps(retry_days=(0, 1, 2, 5), last_day=6)))
+    dense = Steps(retry_days=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6), technical_retry_hours=(1, 2, 6))
+    steps = chance.choice((dense, dense, Steps(), Steps(retry_days=(0, 1, 2, 5), last_day=6)))
     return Policy(mode=mode, steps=steps, house=HouseRules(hours_between_attempts=chance.choice((1, 6, 24))))
 
 
@@ -47,16 +50,18 @@ class History:
         self._gates: list[threading.Event] = []
         self._has_lost = False
         self._turns: dict[Callable[[], Awaitable[None]], int] = {
-            self.time_passes: 8,
-            self.webhooks_arrive: 8,
-            self.workers_work: 10,
-            self.people_answer: 4,
-            self.trouble_begins: 5,
-            self.trouble_ends: 2,
+            self.a_day_goes_by: 20,
+            self.a_charge_goes_wrong: 9,
             self.somebody_crosses: 4,
-            self.something_happens: 4,
+            self.time_passes: 2,
+            self.webhooks_arrive: 3,
+            self.workers_work: 4,
+            self.people_answer: 1,
+            self.trouble_begins: 2,
+            self.trouble_ends: 1,
+            self.something_happens: 2,
             self.a_worker_dies: 2,
-            self.a_worker_dies_on_the_wire: 1,
+            self.a_worker_dies_on_the_wire: 2,
             self.everything_restarts: 1,
             self.webhooks_get_lost: 1,
             self.the_platform_is_asked: 1,
@@ -69,7 +74,7 @@ class History:
         """So many turns."""
         self.life.begin(self.chance)
         await self.webhooks_arrive()
-        await self.made.work(20)
+        await self.made.work(30)
         for turn in self.chance.choices(list(self._turns), list(self._turns.values()), k=turns):
             await turn()
 
@@ -89,6 +94,25 @@ class History:
         assert not found, found
 
     # Time, webhooks, workers
+
+    async def a_day_goes_by(self) -> None:
+        """An ordinary day: what is due is done, and somebody answers what is asked."""
+        await self._open_gates()
+        await self.made.advance(timedelta(hours=self.chance.choice(DAYS_IN_HOURS)))
+        await self.webhooks_arrive()
+        await self.made.tick()
+        await self.made.work(30)
+        if self.chance.random() < 0.8:
+            await self.made.answer_approvals()
+            await self.made.work(10)
+        for _ in range(self.chance.choice((0, 1, 2, 3))):
+            await self._minutes_go_by()
+
+    async def _minutes_go_by(self) -> None:
+        """Pauses end: what was lost is looked up, and sent again where it surely did not happen."""
+        await self.made.advance(timedelta(minutes=self.chance.choice((1, 5, 20))))
+        await self.made.tick()
+        await self.made.work(10)
 
     async def time_passes(self) -> None:
         await self._open_gates()
@@ -136,9 +160,9 @@ class History:
             self.db.dies_in = None
             await asyncio.gather(work, return_exceptions=True)
             if self.chance.random() < 0.5:
-                await self.made.tick()
-                await self.made.work(3)
+                await self._minutes_go_by()
             await self._open_gates()
+            await self._minutes_go_by()
         else:
             self.made.double.misbehaviours.lift(order)
             await work
@@ -148,6 +172,14 @@ class History:
             await self.made.reconcile()
 
     # What goes wrong
+
+    async def a_charge_goes_wrong(self) -> None:
+        """The next one, and maybe the looking up that follows."""
+        double = self.made.double
+        double.misbehaviours.add(self.chance.choice(ONCE_QUICKLY), *self.life.charges, times=self.chance.choice((1, 1, 1, 2, 3)))
+        if self.chance.random() < 0.3:
+            reads = [place for place in self.life.places if place.method == "GET"]
+            double.misbehaviours.add(self.chance.choice(ONCE_QUICKLY), *self.chance.choice(reads), skip=self.chance.choice((2, 5, 9)))
 
     async def trouble_begins(self) -> None:
         place = self.chance.choice((self.life.charges, self.life.charges, *self.life.places))
@@ -171,7 +203,7 @@ class History:
         """Between what we read and what we do, or while we read."""
         verb = self.chance.choice((self.life.customer_pays, self.life.customer_pays, self.life.platform_tries, self.life.merchant_acts))
         dice = random.Random(self.chance.random())
-        place = self.chance.choice((self.life.charges, self.life.charges, *self.life.places))
+        place = self.chance.choice((*[self.life.charges] * 6, *self.life.places))
         self.made.double.before_next(place.method or "GET", place.path_prefix, lambda: verb(dice))
 
     async def something_happens(self) -> None:

@@ -143,13 +143,14 @@ class Merchant:
         return True
 
     async def settle(self) -> None:
-        """Everything that can be done is done, until all is quiet."""
-        for _ in range(MOST_ROUNDS):
+        """Everything that can be done is done, until all is quiet. What is tried again and again has longer and longer pauses, up to an
+        hour, so that it comes to its end."""
+        for number in range(MOST_ROUNDS):
             await self.deliver()
             await self.tick()
             if not await self.work() and not self.shop.double.courier.waiting:
                 return
-            await self.advance(timedelta(minutes=1))
+            await self.advance(timedelta(minutes=min(60, 1.3**number)))
         refused = [f"{one.parcel.event_type}: {one.status}" for one in self.shop.double.courier.delivered if not one.accepted]
         raise AssertionError(f"it never comes to rest: {self.errors[-5:]}, refused {refused[-5:]}")
 

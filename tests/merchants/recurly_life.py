@@ -8,10 +8,10 @@ from tests.merchants.life import AMOUNTS, Desk, Place, one_of
 from tests.vendors.recurly import RecurlyDouble, headers_for
 from tests.vendors.recurly_records import Account, BillingInfo, Card, Invoice, Subscription
 
-SOFT = ("insufficient_funds", "declined", "temporary_hold", "try_again", "issuer_unavailable", "call_issuer", "gateway_timeout")
+SOFT = (*["insufficient_funds"] * 3, *["try_again"] * 2, "declined", "temporary_hold", "issuer_unavailable", "gateway_timeout")
 HARD = ("expired_card", "invalid_card_number", "fraud_stolen_card", "cardholder_requested_stop", "three_d_secure_action_required")
 BRANDS = ("Visa", "Visa", "MasterCard", "American Express")
-COUNTRIES = ("US", "US", "DE", "IN")
+COUNTRIES = (*["US"] * 6, "DE", "IN")
 OPEN = frozenset({"pending", "past_due"})
 
 
@@ -33,7 +33,7 @@ class RecurlyLife:
         self._digits = 1000
 
     def begin(self, chance: random.Random) -> None:
-        if chance.random() < 0.3:
+        if chance.random() < 0.5:
             self.double.default_campaign.retry_days = ()
         for _ in range(chance.choice((1, 2, 2))):
             account = self.double.account(self._card(chance))
@@ -77,8 +77,9 @@ class RecurlyLife:
         self.double.invoice(account, subscription.amount, subscription.currency, subscription)
 
     def _card(self, chance: random.Random) -> Card:
-        said = (*SOFT, *SOFT, *HARD, "processing")
-        answers = [*chance.choices(said, k=chance.randint(1, 4)), *(["ok"] if chance.random() < 0.6 else chance.choices(said, k=5))]
+        answers = [*chance.choices(SOFT, k=chance.randint(1, 5)), *(["ok"] if chance.random() < 0.6 else chance.choices(SOFT, k=5))]
+        if chance.random() < 0.2:
+            answers[chance.randrange(len(answers))] = chance.choice((*HARD, "processing"))
         return self._made(answers, chance.choice(BRANDS), chance.choice(COUNTRIES))
 
     def _good_card(self) -> Card:

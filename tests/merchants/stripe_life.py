@@ -11,11 +11,11 @@ from tests.vendors.stripe_state import Charge, Customer, Invoice, Subscription, 
 SOFT = ("insufficient_funds", "do_not_honor", "generic_decline", "processing_error", "try_again_later", "issuer_not_available")
 HARD = ("expired_card", "lost_card", "fraudulent", "authentication_required", "do_not_try_again", "invalid_account")
 DEBIT = ("insufficient_funds", "account_closed")
-CARDS = ("pm_card_visa", "pm_card_visa", "pm_card_visa_debit", "pm_card_mastercard", "pm_card_amex", "pm_card_in", "pm_sepa_debit")
+CARDS = (*["pm_card_visa"] * 6, *["pm_card_mastercard"] * 3, "pm_card_amex", "pm_card_in", "pm_sepa_debit")
 
 
 class StripeLife:
-    """``double``'s customers and people. Half of such merchants have switched the platform's own retries off."""
+    """``double``'s customers and people. Most of these merchants have switched the platform's own retries off."""
 
     charges = Place("POST", "/v1/invoices/")
     places = (
@@ -32,7 +32,7 @@ class StripeLife:
         self._desk = Desk(double, authorization=f"Bearer {double.secret_key}")
 
     def begin(self, chance: random.Random) -> None:
-        if chance.random() < 0.6:
+        if chance.random() < 0.7:
             self.double.world.retry_gaps = ()
         for number in range(chance.choice((1, 2, 2))):
             customer = self.double.add_customer(f"customer{number}@customer.example")
@@ -74,8 +74,10 @@ class StripeLife:
 
     def _add_card(self, customer: Customer, chance: random.Random) -> None:
         token = chance.choice(CARDS)
-        said = DEBIT if token == "pm_sepa_debit" else (*SOFT, *SOFT, *HARD)
-        answers = [*chance.choices(said, k=chance.randint(1, 4)), *(["ok"] if chance.random() < 0.6 else chance.choices(said, k=5))]
+        said = DEBIT if token == "pm_sepa_debit" else SOFT
+        answers = [*chance.choices(said, k=chance.randint(1, 5)), *(["ok"] if chance.random() < 0.6 else chance.choices(said, k=5))]
+        if token != "pm_sepa_debit" and chance.random() < 0.2:
+            answers[chance.randrange(len(answers))] = chance.choice(HARD)
         self.double.add_card(customer, token, answers=answers)
 
     def _invoice(self, chance: random.Random, *states: str) -> Invoice | None:

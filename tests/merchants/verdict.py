@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 from evals.ledgers import PlatformAttempt
 from tests.merchants.merchant import Merchant
@@ -39,13 +40,22 @@ async def problems(made: Merchant) -> list[tuple[str, str]]:
             found.append((one.id, f"sent on {one.invoice} after the payments {known} were committed here"))
         if action["state"] in NEVER_HAPPENED and not (action["state_reason"] or "").startswith(SETTLED):
             found.append((one.id, f"made by {action['id']}, which is {action['state']}: {action['state_reason']}"))
-    by_key = {one.key: one.id for one in ours}
-    for action in actions.values():
-        if action["state"] == "done" and action["ref"] and by_key.get(action["id"], action["ref"]) != action["ref"]:
-            found.append((action["id"], f"said to be {action['ref']}, and was {by_key[action['id']]}"))
-        if action["state"] == "done" and action["ref"] and action["id"] not in by_key and action["ref"].startswith("ch_"):
-            found.append((action["id"], f"said to be {action['ref']}, and was never made"))
-    return found + _expired_keys(made)
+    return found + _misnamed(list(actions.values()), made.ledger().attempts) + _expired_keys(made)
+
+
+def _misnamed(actions: list[dict[str, Any]], attempts: tuple[PlatformAttempt, ...]) -> list[tuple[str, str]]:
+    """What is said to be the outcome of an action is the exact attempt that it made."""
+    keys, ids = {one.id: one.key for one in attempts}, {one.key: one.id for one in attempts if one.key}
+    found: list[tuple[str, str]] = []
+    for action in actions:
+        ref = action["ref"]
+        if action["state"] != "done" or ref is None:
+            continue
+        if keys.get(ref, action["id"]) != action["id"]:
+            found.append((action["id"], f"said to be {ref}, which {keys[ref] or 'nobody of us'} made"))
+        elif ids.get(action["id"], ref) != ref:
+            found.append((action["id"], f"said to be {ref}, and was {ids[action['id']]}"))
+    return found
 
 
 def _was_known(success: dict[str, str], ours: PlatformAttempt, started_at: datetime | None) -> bool:
