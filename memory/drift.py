@@ -62,14 +62,16 @@ async def add(tx: Write, found: Found, missed: Sequence[Missed]) -> None:
     )
 
 
-async def on_its_way(session: Read, connection: str, missed: Missed) -> bool:
-    """Whether an event that has not been processed yet was made for it: an account, say, is read with each of its invoices."""
+async def on_its_way(session: Read, connection: str, missed: Missed, since: datetime) -> bool:
+    """Whether an event that was not processed yet at ``since`` (wall time) was made for it: an account, say, is read with each of its
+    invoices, and what was compared then did not have it yet."""
     return await session.value(
         """
         SELECT EXISTS (SELECT FROM drift d JOIN inbox e ON e.id = d.event_id
-                        WHERE d.connection = %s AND d.kind = %s AND d.vendor_id = %s AND e.status = 'accepted')
+                        WHERE d.connection = %s AND d.kind = %s AND d.vendor_id = %s
+                          AND (e.status = 'accepted' OR e.finished_at >= %s))
         """,
-        (connection, missed.kind, missed.vendor_id),
+        (connection, missed.kind, missed.vendor_id, since),
     )
 
 

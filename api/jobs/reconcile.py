@@ -126,6 +126,7 @@ async def _turn(services: Services, held: Reconciliation) -> Reconciliation:
 
 async def _look(services: Services, connection: Connection, held: Reconciliation, waiting: WaitingRef, now: datetime) -> None:
     """Reads one object and tells what is news of it, once; what the platform does not have any more, or cannot show, is no news."""
+    compared_at = wall_now()
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             reading = await services.billing[held.id].fetch(waiting.ref)
@@ -149,7 +150,7 @@ async def _look(services: Services, connection: Connection, held: Reconciliation
     async with services.db.write() as tx:
         await reconciliations.looked(tx, held, waiting, wall_now())
         # Whatever an event of ours is on its way for is read again with it.
-        told = [await drift.on_its_way(tx, held.id, one) for one in missed]
+        told = [await drift.on_its_way(tx, held.id, one, compared_at) for one in missed]
         news = tuple(one for one, is_told in zip(missed, told, strict=True) if not is_told)
         if news:
             await _tell(tx, held, waiting.ref, reading, news, now)

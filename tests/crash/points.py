@@ -27,7 +27,7 @@ class Victim(StrEnum):
 
 
 DATABASE, PLATFORM, MAIL, WEBHOOKS = "database", "platform", "mail", "webhooks"
-WORKER, API = "worker", "api"
+WORKER, API, BACKFILL = "worker", "api", "backfill"
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,26 @@ POINTS = (
     Point("database-dies-at-a-commit", DATABASE, r"^COMMIT", When.PASSED, victim=Victim.POSTGRES),
     Point("database-dies-keeping-an-event", DATABASE, r"INSERT INTO inbox", When.PASSED, API, Victim.POSTGRES),
     Point("supervisor-dies-at-a-commit", DATABASE, r"^COMMIT", When.PASSED, victim=Victim.SUPERVISOR),
+)
+
+KEEP_PAGE, TELL, REST = r"UPDATE reconciliations SET cursor", r"INSERT INTO drift", r"UPDATE reconciliations SET due_at"
+KEEP_PAST, BOOK_PAST = r"INSERT INTO invoices", r"UPDATE backfills SET cursor"
+# Those who ask a vendor what webhooks have lost, and what had been before: only there are they reached.
+CATCHING_UP = (
+    Point("changes-asked-for-unheard", PLATFORM, r"^GET /v1/events", When.ANSWERED),
+    _commit_of(KEEP_PAGE, "before-the-page-is-kept", When.NOT_PASSED),
+    _commit_of(KEEP_PAGE, "page-kept-unheard", When.ANSWERED),
+    Point("changed-object-read-unheard", PLATFORM, r"^GET /v1/invoices/", When.ANSWERED),
+    _commit_of(TELL, "before-the-news-enter", When.NOT_PASSED),
+    _commit_of(TELL, "news-entered-unheard", When.ANSWERED),
+    _commit_of(REST, "before-it-rests", When.NOT_PASSED),
+)
+READING_THE_PAST = (
+    Point("past-asked-for-unheard", PLATFORM, r"^GET /v1/invoices\?", When.ANSWERED, BACKFILL),
+    _commit_of(KEEP_PAST, "before-the-past-is-kept", When.NOT_PASSED, BACKFILL),
+    _commit_of(KEEP_PAST, "past-kept-unheard", When.ANSWERED, BACKFILL),
+    _commit_of(BOOK_PAST, "before-the-past-is-booked", When.NOT_PASSED, BACKFILL),
+    _commit_of(BOOK_PAST, "past-booked-unheard", When.ANSWERED, BACKFILL),
 )
 
 BY_NAME = {point.name: point for point in POINTS}

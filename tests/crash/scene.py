@@ -72,7 +72,7 @@ async def scene(plot: Plot, home: Path) -> AsyncGenerator[Scene]:
         ports = {name: free_port() for name in ("api", "sandbox", MAIL_SERVER)}
         programs: dict[str, Program] = {}
         storm = Storm(home, db, programs)
-        await _add_programs(stack, storm, programs, plot, _socket_of(urls.app), ports)
+        await _add_programs(stack, storm, programs, plot, socket_of(urls.app), ports)
         # In a thread: what the programs still have to say goes through the wires of this loop.
         stack.push_async_callback(lambda: asyncio.to_thread(stop_all, list(programs.values())))
         stage = await _stage(plot, settings, db, programs, ports)
@@ -80,7 +80,7 @@ async def scene(plot: Plot, home: Path) -> AsyncGenerator[Scene]:
         await programs["sandbox"].wait_ready(f"{stage.sandbox_url}/control/next", {"Authorization": f"Bearer {stage.sandbox_key}"})
         await programs["api"].wait_ready(f"{stage.api_url}/readyz")
         yield Scene(stage, storm, home, home / "mail.jsonl", home / "sandbox" / "sandbox.sqlite3")
-    await asyncio.to_thread(_wait_until_nothing_runs, home)
+    await asyncio.to_thread(wait_until_nothing_runs, home)
 
 
 async def _add_programs(
@@ -153,12 +153,12 @@ async def connect(target: str | int) -> Streams:
     return await asyncio.open_connection(LOOPBACK, target)
 
 
-def _socket_of(url: str) -> str:
+def socket_of(url: str) -> str:
     query = parse_qs(urlsplit(url).query)
     return f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}"
 
 
-def _wait_until_nothing_runs(home: Path) -> None:
+def wait_until_nothing_runs(home: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while is_held(files_of(home).supervisor_lock) or is_held(files_of(home).server_lock):
         assert time.monotonic() < deadline, "PostgreSQL did not end with its last client"
