@@ -60,7 +60,7 @@ def _act(planner: Planner, trouble: Trouble, hand_off: HandOff) -> Proposed:
                 amount_minor=min(extra.amount_minor, planner.facts.case.overpaid_minor),
                 currency=extra.currency,
             ),
-            "The invoice was paid more than once; this payment is the one too many.",
+            "The invoice was paid more than once; this payment came last and is the one too many.",
             confidence=CONFIDENCE,
             evidence=(extra.id,),
             keep_it_as_credit="the customer did not ask for that",
@@ -76,10 +76,12 @@ def _act(planner: Planner, trouble: Trouble, hand_off: HandOff) -> Proposed:
 
 
 def _extra_payment(facts: CaseFacts) -> AttemptFacts | None:
-    """The newest successful attempt that is not the one the case was recovered by; None where there is only one."""
+    """The payment that came last. A single one, where the invoice was paid by other means as well: those the platform cannot give back.
+    None where nobody knows what was paid besides."""
     paid = [a for a in facts.attempts if a.status is AttemptStatus.SUCCEEDED]
-    extra = [a for a in paid if a.id != facts.case.recovered_attempt_id]
-    return extra[-1] if len(paid) > 1 and extra else None
+    if not paid or (len(paid) == 1 and facts.invoice.paid_minor <= paid[0].amount_minor):
+        return None
+    return paid[-1]
 
 
 def _wait(facts: CaseFacts, policy: Policy, hand_off: HandOff, *, known: bool) -> Wait | None:

@@ -78,7 +78,8 @@ class DatabaseFacts:
         if connection is None:
             raise Defect(f"connection {document['connection']} has cases but is not in recoup.toml; add it again")
         invoice = _invoice(document["invoice"])
-        overpaid = invoice["paid_minor"] - invoice["refunded_minor"] - invoice["total_minor"]
+        paid = max(invoice["paid_minor"], document.pop("charged_minor"))
+        overpaid = paid - invoice["refunded_minor"] - invoice["total_minor"]
         methods = document.pop("methods")
         usable = [method for method in methods if method["is_usable"]]
         return CaseFacts.model_validate(

@@ -85,6 +85,8 @@ SELECT jsonb_build_object(
             'codes', o.snapshot -> 'codes', 'reason', o.reason, 'category', o.category, 'code_known', o.code_known,
             'action_id', o.action_id)
             ORDER BY o.occurred_at, o.id) FROM own_attempts o), '[]'),
+    'charged_minor', coalesce((
+        SELECT sum(o.amount_minor) FROM own_attempts o WHERE o.status = 'succeeded' AND o.snapshot ->> 'charge_vendor_id' IS NOT NULL), 0),
     'ledger', coalesce((SELECT jsonb_agg(to_jsonb(l) ORDER BY l.at, l.id) FROM ledger l), '[]'),
     'contacts', coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY c.at, c.id) FROM outreach c), '[]'),
     'other_open_invoices', coalesce((SELECT jsonb_agg(to_jsonb(b) ORDER BY b.id) FROM siblings b), '[]'),

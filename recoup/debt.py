@@ -22,7 +22,7 @@ def debt_of(invoice: InvoiceSnapshot, attempts: Sequence[AttemptSnapshot], *, is
         paid_minor=_paid(invoice, attempts),
         is_void=invoice.status is InvoiceStatus.VOID,
         is_uncollectible=invoice.status is InvoiceStatus.UNCOLLECTIBLE,
-        overpaid_minor=overpaid_minor(invoice),
+        overpaid_minor=overpaid_minor(invoice, charged_minor(attempts)),
     )
 
 
@@ -38,12 +38,19 @@ def remaining_minor(invoice: InvoiceSnapshot) -> int | None:
     return max(0, total - (invoice.paid_minor or 0) - (invoice.credited_minor or 0))
 
 
-def overpaid_minor(invoice: InvoiceSnapshot) -> int:
-    """What was paid above the total and not given back, in minor units."""
+def overpaid_minor(invoice: InvoiceSnapshot, charged_minor: int = 0) -> int:
+    """What was paid above the total and not given back, in minor units: as the invoice says, or as the charges that succeeded do, since
+    not every version of every platform adds up what came after the invoice was paid."""
     total = invoice.total_minor if invoice.total_minor is not None else invoice.due_minor
     if total is None:
         return 0
-    return max(0, (invoice.paid_minor or 0) - (invoice.refunded_minor or 0) - total)
+    return max(0, max(invoice.paid_minor or 0, charged_minor) - (invoice.refunded_minor or 0) - total)
+
+
+def charged_minor(attempts: Sequence[AttemptSnapshot]) -> int:
+    """What charges brought, in minor units; each is counted once, and what has no charge's id not at all."""
+    brought = {a.charge_vendor_id: a.amount_minor or 0 for a in attempts if a.charge_vendor_id and a.status is AttemptStatus.SUCCEEDED}
+    return sum(brought.values())
 
 
 def _is_collectible(invoice: InvoiceSnapshot) -> bool:

@@ -14,7 +14,7 @@ from recoup.case import CaseStatus, Hold
 from recoup.category import Category
 from recoup.errors import Defect
 from recoup.facts import CaseFacts
-from recoup.invoice import AttemptStatus, DeclineCodes
+from recoup.invoice import AttemptStatus, DeclineCodes, InvoiceStatus
 from recoup.policy import Policy
 from recoup.proposal import Proposal
 from tests.factories import (
@@ -205,6 +205,18 @@ def test_what_was_paid_twice_is_proposed_to_be_given_back() -> None:
         RefundArgs(attempt_id="att_3", amount_minor=4900, currency="USD")
     ]
     assert proposal.wait is None
+
+
+def test_the_payment_that_came_last_is_given_back_also_where_it_was_heard_of_first() -> None:
+    won = OVERPAID.model_copy(update={"recovered_attempt_id": "att_3"})
+    proposal = propose(make_facts(case=won, attempts=(attempt_facts(), paid("att_2", 10), paid("att_3", 20))))
+    assert [typed_args(p.action, RefundArgs).attempt_id for p in proposal.actions] == ["att_3"]
+
+
+def test_what_was_paid_besides_by_other_means_is_given_back_from_the_one_payment_that_can_be() -> None:
+    twice = invoice_facts(status=InvoiceStatus.PAID, paid_minor=9800, remaining_minor=0)
+    proposal = propose(make_facts(case=OVERPAID, invoice=twice, attempts=(attempt_facts(), paid("att_2", 10))))
+    assert [typed_args(p.action, RefundArgs).attempt_id for p in proposal.actions] == ["att_2"]
 
 
 def test_where_nobody_can_refund_or_the_payment_is_not_known_people_look() -> None:

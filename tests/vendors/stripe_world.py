@@ -164,8 +164,9 @@ class World:
     def _body(self, event: Event, thing: Thing, version: Version, previous: dict[str, Any] | None, waiting: int) -> dict[str, Any]:
         request, key = self.caused_by
         data: dict[str, Any] = {"object": self.render(self, thing, version)}
-        if previous:
-            data["previous_attributes"] = previous
+        # What a version does not have has not changed in it either.
+        if changed := {name: value for name, value in (previous or {}).items() if name in data["object"]}:
+            data["previous_attributes"] = changed
         return {
             "id": event.id,
             "object": "event",

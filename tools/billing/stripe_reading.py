@@ -106,8 +106,11 @@ class InvoiceReader:
 
     async def _charges_naming(self, invoice: Part) -> list[Part]:
         """Before InvoicePayments an invoice knows of one intent only, while each charge says which invoice it pays."""
-        made_since = {"gte": invoice.integer("created") or 0}
-        wanted: ChargeListParams = {"customer": invoice.ref("customer") or "", "created": made_since, "limit": PAGE_SIZE}
+        wanted: ChargeListParams = {
+            "customer": invoice.ref("customer") or "",
+            "created": {"gte": invoice.integer("created") or 0},
+            "limit": PAGE_SIZE,
+        }
         charges = await self._api.all_of(lambda after: self._api.v1.charges.list_async(next_page(wanted, after)))
         return in_order([charge for charge in charges.items if charge.ref("invoice") == _id(invoice)])
 
