@@ -106,9 +106,10 @@ async def test_a_payment_that_is_heard_of_before_its_lost_answer_is_looked_up_is
     invoice = stage.recurly.owing("ok")
     await stage.hear()
     facts = await stage.case_of(invoice)
-    action_id = await commit(stage.services, facts, a_retry(facts))
+    services = replace(stage.services, clock=FixedClock(facts.now))
+    action_id = await commit(services, facts, a_retry(facts))
     stage.recurly.double.misbehaviours.add(Trouble.RESET_AFTER, "PUT", "/invoices/")
-    await execute.run(replace(stage.services, clock=FixedClock(facts.now)), action_id)
+    await execute.run(services, action_id)
     await stage.hear()
     async with stage.services.db.read() as session:
         case = await cases.get(session, facts.case.id)
