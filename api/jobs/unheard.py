@@ -66,7 +66,9 @@ async def _news(tx: Write, connection: Connection, policy: Policy, reading: Read
     if reading.kind in KINDS:
         written = len(tx.journal)
         await absorb(tx, connection, policy, reading, now)
-        moved = len(tx.journal) > written and not found
+        # A cancellation moves an open case whenever it is told, and is read again with its subscription: what was told is remembered.
+        moves_once = reading.kind is not EventKind.SUBSCRIPTION_CANCELLED
+        moved = moves_once and len(tx.journal) > written and not found
         if moved or await _remembered(tx, connection, reading) != remembered:
             return [*found, Missed(kind=KINDS[reading.kind], vendor_id=_subject(reading), is_new=False)]
     if await _names_the_unknown(tx, connection, reading, saved):

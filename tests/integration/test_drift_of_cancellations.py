@@ -1,4 +1,4 @@
-"""A webhook that is late by more than the time between two reconciliations is no lost one, whatever it tells of."""
+"""A cancellation names no invoice and may be told several times: it counts as missed only where no webhook ever told it."""
 
 from datetime import timedelta
 from typing import Any
@@ -59,3 +59,19 @@ async def test_a_cancellation_whose_webhook_never_came_stays_missed(db: Database
         town.customer_mends_card(invoice)
         await made.settle()
         assert (await missed(made))["cancellation"] == 1
+
+
+@pytest.mark.parametrize("kind", ["stripe", "recurly"])
+async def test_a_cancellation_that_was_told_is_no_news_when_its_subscription_is_read_again(db: Database, kind: Kind) -> None:
+    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.SHADOW)) as made:
+        town = town_at(kind, made)
+        (invoice,) = town.bill(PAYS_LATE)
+        town.leaves_with_the_period(invoice)
+        await made.settle()
+        for _ in range(12):
+            await made.advance(timedelta(days=1))
+            await made.settle()
+            await made.reconcile()
+            await made.settle()
+        assert await rows(db, "SELECT kind, vendor_id FROM drift") == []
+        assert await rows(db, "SELECT status FROM cases") == [("open",)]
