@@ -25,7 +25,7 @@ async def arrivals_of(session: Read, connection: Connection) -> tuple[CheckResul
         found = f"the newest, at {_shown(refused.refused_at)}, was turned away: {refused.detail}"
         newest = CheckResult(name="webhook arrival", ok=False, found=found, fix=_mend(connection, refused))
     elif came is None:
-        fix = f"have one sent, as by changing a test customer there, while recoup serve is reachable at …/webhooks/{connection.name}"
+        fix = f"change a test customer there while recoup serve runs and https://<your host>/webhooks/{connection.name} leads to it"
         newest = CheckResult(name="webhook arrival", ok=True, is_seen=False, found="none has come in yet", fix=fix)
     else:
         newest = CheckResult(name="webhook arrival", ok=True, found=f"the newest came at {_shown(came.received_at)} ({came.event_type})")
@@ -39,7 +39,7 @@ async def _types(session: Read, connection: Connection, needed: tuple[str, ...])
     if not missing:
         return CheckResult(name="webhook events", ok=True, found=f"all {len(needed)} types that matter have come")
     found = f"{len(came)} of the {len(needed)} types that matter have come; not yet: {', '.join(missing)}"
-    fix = "see there that the endpoint is told of them; some are rare, and will come when such a thing happens"
+    fix = "compare with the events of the endpoint there; some are rare, and come when such a thing happens"
     return CheckResult(name="webhook events", ok=True, is_seen=False, found=found, fix=fix)
 
 

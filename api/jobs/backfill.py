@@ -16,7 +16,7 @@ from memory import backfills
 from memory.backfills import BackfillRow, Tally
 from memory.database import Write
 from recoup.debt import debt_of
-from recoup.errors import Busy, Malformed, NotFound
+from recoup.errors import Busy, Malformed, Misconfigured, NotFound, Refused
 from recoup.events import Reading
 from recoup.policy import Mode, Policy
 from recoup.ports import HistoryPage, Unread
@@ -41,11 +41,13 @@ async def backfill(services: Services, name: str, since: datetime) -> AsyncGener
     """Goes back to what was issued at ``since``, newest first, and tells after every page how far it is; first where it begins.
 
     An interrupted one is gone on with. Any number of times with the same end. Raises NotFound where there is no such connection,
-    NotFetchable where its platform cannot list its past, BillingUnavailable, Misconfigured, and Conflict where two do the same.
+    Misconfigured where it cannot be read, Refused where nothing of the time is past, BillingUnavailable, and Conflict where two do the
+    same.
     """
     connection = services.connections.get(name)
     if connection is None:
         raise NotFound(f"there is no connection {name!r}; there are: {', '.join(services.connections) or 'none'}")
+    _must_have_a_past(services, name, since, await services.clock.now())
     async with services.db.write() as tx:
         row = await backfills.begin(tx, name, since, await services.clock.now())
     yield Step(backfill=row)
@@ -55,6 +57,13 @@ async def backfill(services: Services, name: str, since: datetime) -> AsyncGener
         step = await _keep(services, connection, row, page)
         row = step.backfill
         yield step
+
+
+def _must_have_a_past(services: Services, name: str, since: datetime, now: datetime) -> None:
+    if "read" not in services.billing[name].capabilities:
+        raise Misconfigured(f"connections.{name} has no api_key: only its webhooks are heard, and its past cannot be read; give it one")
+    if since >= now:
+        raise Refused(f"{since:%Y-%m-%d %H:%M} UTC is not in the past")
 
 
 def opens_since(policy: Policy, now: datetime) -> datetime:

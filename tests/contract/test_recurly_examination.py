@@ -1,55 +1,25 @@
-"""Each seeded fault of a connection to Recurly is named with its mend, and nothing is changed by looking."""
+"""That the check of a connection to Recurly asks for all that is read there: each single fault is seeded in
+tests/integration/test_connections_check_recurly.py, where the command is run."""
 
-from collections.abc import AsyncGenerator
+from datetime import timedelta
 
-import pytest
-
-from recoup.ports import BillingPlatform
-from tests.contract.recurly_bench import RecurlyBench, recurly_bench
-from tests.vendors.chassis_trouble import Trouble
-from tests.vendors.recurly import READ_ONLY_KEY
+from recoup.events import ObjectRef
+from tests.contract.recurly_bench import recurly_bench
+from tools.billing.recurly_examine import READS
 
 
-@pytest.fixture
-async def recurly() -> AsyncGenerator[RecurlyBench]:
-    with recurly_bench() as bench:
-        yield bench
-        for platform in bench.opened:
-            await platform.aclose()
-
-
-@pytest.fixture
-def platform(recurly: RecurlyBench) -> BillingPlatform:
-    return recurly.billing()
-
-
-async def test_each_seeded_fault_of_a_connection_is_named_with_its_mend(recurly: RecurlyBench) -> None:
-    for name, change, words in [
-        ("credentials", {"api_key": "wrong"}, "api_key"),
-        ("mode", {"livemode": True}, "livemode = false"),
-        ("webhooks", {"webhook_secrets": ()}, "webhook_secrets"),
-    ]:
-        results = {one.name: one for one in await recurly.billing(None, **change).examine()}
-        assert not results[name].ok
-        assert words in (results[name].fix or "")
-
-
-@pytest.mark.parametrize("what", ["invoices", "accounts", "transactions", "subscriptions"])
-async def test_a_part_that_cannot_be_read_is_named(recurly: RecurlyBench, platform: BillingPlatform, what: str) -> None:
-    recurly.double.misbehaviours.add(Trouble.UNAVAILABLE, "GET", f"/{what}")
-    broken = [one for one in await platform.examine() if not one.ok and one.name != "clock"]
-    assert [one.name for one in broken] == [f"read {what}"]
-    assert broken[0].fix
-
-
-async def test_a_key_that_may_only_read_is_named(recurly: RecurlyBench) -> None:
-    assert {one.name: one.ok for one in await recurly.billing().examine()}["change"]
-    (change,) = [one for one in await recurly.billing(api_key=READ_ONLY_KEY).examine() if one.name == "change"]
-    assert (change.ok, "full access" in (change.fix or "")) == (False, True)
-    assert recurly.double.ledger() == []
-
-
-async def test_a_clock_that_is_wrong_is_named(recurly: RecurlyBench, platform: BillingPlatform) -> None:
-    results = {one.name: one for one in await platform.examine()}
-    assert not results["clock"].ok, "the double's clock stands on a day of its own"
-    assert results["clock"].fix
+async def test_everything_that_is_read_is_checked() -> None:
+    with recurly_bench() as recurly:
+        invoice = recurly.owing()
+        platform = recurly.billing()
+        reading = await platform.read_invoice(invoice.id)
+        kinds = {"account": invoice.account_id, "payment": reading.attempts[0].vendor_key, "subscription": invoice.subscription_ids[0]}
+        for kind, vendor_id in kinds.items():
+            await platform.fetch(ObjectRef(kind=kind, vendor_id=vendor_id))
+        await platform.history(recurly.double.clock.now() - timedelta(days=90), None)
+        page = await platform.changed_since(None)
+        while page.has_more:
+            page = await platform.changed_since(page.cursor)
+        read = {one.request.path.split("/")[1] for one in recurly.double.exchanges()}
+        await platform.aclose()
+    assert read == {*READS, "sites"}

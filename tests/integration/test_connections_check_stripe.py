@@ -1,6 +1,5 @@
 """``recoup connections check`` on Stripe: every single fault is named, alone, with its mend. On the double, over real HTTP."""
 
-import json
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -9,52 +8,193 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from api.cli.main import main
+from api.demo.processes import free_port
 from recoup.clock import wall_now
+from tests.integration.check_bench import Installation, Told
 from tests.vendors.stripe import StripeDouble
 from tests.vendors.stripe_stage import stage
 from tools.billing.stripe_changes import TYPES
+from tools.billing.stripe_permissions import ACTING, NOTING, READING, TAGGING
 
 HOOKS = "https://recoup.merchant.example/webhooks/stripe-eu"
-# What the double calls each resource, as its restricted keys have it.
-ALL_PERMISSIONS = {
-    **dict.fromkeys(("invoice", "subscription", "charge"), "write"),
-    **dict.fromkeys(("payment_intent", "customer", "payment_method", "dispute", "event", "webhook"), "read"),
+# What the double calls what the dashboard calls so: a permission that is new in the product is missing here first.
+RESOURCES = {
+    "Invoices": "invoice",
+    "Charges and Refunds": "charge",
+    "PaymentIntents": "payment_intent",
+    "Customers": "customer",
+    "PaymentMethods": "payment_method",
+    "Subscriptions": "subscription",
+    "Disputes": "dispute",
+    "Events": "event",
+    "Webhook Endpoints": "webhook",
 }
-MISSING = [*((resource, None) for resource in ALL_PERMISSIONS), ("invoice", "read"), ("subscription", "read"), ("charge", "read")]
-# The whole limit: a check here does not have to leave room for anybody.
-TOML = """
-[connections.stripe-eu]
-platform = "stripe"
-livemode = {livemode}
-api_key = "env:STRIPE_KEY"
-api_base = "{address}"
-webhook_secrets = [{secrets}]
-limit_share = 1.0
-"""
+
+
+def granted(*names: str) -> dict[str, str]:
+    """The double's permissions of the dashboard's names, as in ``Invoices: Read``."""
+    levels: dict[str, str] = {}
+    for name in names:
+        what, level = name.split(": ")
+        levels[RESOURCES[what]] = "write" if "write" in {level.lower(), levels.get(RESOURCES[what])} else "read"
+    return levels
+
+
+READS = [one.name for one in READING]
+WRITES = [one.name for one in (*ACTING, TAGGING)]
+ALL = granted(*READS, *WRITES)
 
 
 class Bench:
     """A double and an installation that is connected to it."""
 
-    def __init__(self, double: StripeDouble, address: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.double, self.address, self.home, self._environment = double, address, home, monkeypatch
+    def __init__(self, double: StripeDouble, address: str, installation: Installation) -> None:
+        self.double, self.address, self._installation = double, address, installation
 
-    def failed(self, *, key: str | None = None, livemode: str = "false", secrets: str = '"env:STRIPE_HOOK"') -> dict[str, dict[str, Any]]:
-        """What the check finds wrong, by name."""
-        text = TOML.format(livemode=livemode, address=self.address, secrets=secrets)
-        (self.home / "recoup.toml").write_text(text, encoding="utf-8")
-        key = key or self.double.add_key(ALL_PERMISSIONS)
-        self._environment.setenv("STRIPE_KEY", key)
-        result = CliRunner().invoke(main, ["connections", "check", "stripe-eu", "--json"])
-        told = json.loads(result.stdout)
-        wrong = {check["name"]: check for check in told["checks"] if not check["ok"]}
-        assert result.exit_code == (1 if wrong else 0), result.output
-        assert key not in result.output  # nor in the log, which is in it
-        assert all(check["fix"] for check in wrong.values())
-        return wrong
+    def check(self, *options: str, key: str | None = None, secret: str = "whsec_1", **changes: Any) -> Told:
+        """The check of a connection that is right but for ``changes`` in recoup.toml."""
+        secrets = {"STRIPE_KEY": key or self.double.add_key(ALL), "STRIPE_HOOK": secret}
+        return self._installation.check("stripe-eu", self._toml() | changes, secrets, *options)
+
+    def refusal(self, without: str) -> str:
+        """What is said where a variable of the environment is not set."""
+        return self._installation.refusal("stripe-eu", self._toml(), {"STRIPE_KEY": "rk_test_1", "STRIPE_HOOK": "whsec_1"} | {without: ""})
+
+    def _toml(self) -> dict[str, Any]:
+        return {
+            "platform": "stripe",
+            "livemode": False,
+            "api_key": "env:STRIPE_KEY",
+            "api_base": self.address,
+            "webhook_secrets": ["env:STRIPE_HOOK"],
+            "limit_share": 1.0,  # the whole limit: nobody else is here
+            "mirror": True,
+            "mirror_tags": ["vip"],
+        }
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Bench]:
+    with stage(start=wall_now()) as on:
+        yield Bench(on.double, str(on.client.base_url).rstrip("/"), Installation(tmp_path, monkeypatch, database_url))
+
+
+def test_a_connection_with_the_least_permissions_passes_and_nothing_is_changed(bench: Bench) -> None:
+    bench.double.add_endpoint(HOOKS, TYPES)
+    told = bench.check()
+    assert (told.code, told.wrong) == (0, {})
+    assert list(told.unseen) == ["webhook arrival"]
+    assert {one.status for one in bench.double.exchanges("POST")} <= {400, 404}
+    assert bench.double.ledger() == []
+
+
+def test_for_shadow_mode_a_key_that_only_reads_is_enough_and_nothing_else_is_sent(bench: Bench) -> None:
+    bench.double.add_endpoint(HOOKS, TYPES)
+    told = bench.check("--shadow", key=bench.double.add_key(granted(*READS)))
+    assert (told.code, told.wrong) == (0, {})
+    assert {one.request.method for one in bench.double.exchanges()} == {"GET"}
+
+
+def test_a_key_that_only_reads_is_told_how_little_shadow_mode_needs(bench: Bench) -> None:
+    bench.double.add_endpoint(HOOKS)
+    told = bench.check(key=bench.double.add_key(granted(*READS)))
+    assert set(told.wrong) == {f"permission {name}" for name in WRITES}
+    assert "connections check stripe-eu --shadow" in told.text
+
+
+@pytest.mark.parametrize("missing", READS)
+def test_a_permission_to_read_that_is_missing_is_named(bench: Bench, missing: str) -> None:
+    bench.double.add_endpoint(HOOKS)
+    resource = RESOURCES[missing.split(": ")[0]]
+    left = granted(*(name for name in READS if name != missing))
+    fault = bench.check("--shadow", key=bench.double.add_key(left)).only(f"permission {missing}")
+    assert f"rak_{resource}_read" in fault["found"]
+    assert missing in fault["fix"]
+
+
+@pytest.mark.parametrize("missing", WRITES)
+def test_a_permission_to_write_that_is_missing_is_named_with_the_actions_that_need_it(bench: Bench, missing: str) -> None:
+    bench.double.add_endpoint(HOOKS)
+    resource = RESOURCES[missing.split(": ")[0]]
+    fault = bench.check(key=bench.double.add_key(ALL | {resource: "read"})).only(f"permission {missing}")
+    assert f"rak_{resource}_write" in fault["found"]
+    assert missing in fault["fix"]
+    needed = next(one for one in (*ACTING, TAGGING) if one.name == missing).needed_for
+    assert all(action in fault["fix"] for action in needed)
+    assert ("mirror" in fault["fix"].split(", ")) == (missing == NOTING.name)
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_an_event_that_is_not_sent_is_named(bench: Bench, event_type: str) -> None:
+    bench.double.add_endpoint(HOOKS, [other for other in TYPES if other != event_type])
+    fault = bench.check("--shadow").only("webhook events")
+    assert fault["found"] == f"not sent: {event_type}"
+    assert event_type in fault["fix"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "found", "fix"),
+    [
+        (None, "there is no endpoint that leads to /webhooks/stripe-eu", "ends in /webhooks/stripe-eu"),
+        ({"url": "https://recoup.merchant.example/webhooks/shop"}, "none of 1 endpoints leads to", "ends in /webhooks/stripe-eu"),
+        ({"url": HOOKS, "status": "disabled"}, f"{HOOKS} is disabled", "enable it"),
+    ],
+    ids=["none", "wrong URL", "disabled"],
+)
+def test_an_endpoint_that_does_not_lead_here_is_named(bench: Bench, endpoint: dict[str, Any] | None, found: str, fix: str) -> None:
+    if endpoint:
+        bench.double.add_endpoint(**endpoint)
+    fault = bench.check("--shadow").only("webhook endpoint")
+    assert found in fault["found"]
+    assert fix in fault["fix"]
+
+
+def test_a_disabled_endpoint_beside_one_that_works_is_no_fault(bench: Bench) -> None:
+    bench.double.add_endpoint(HOOKS, status="disabled")
+    bench.double.add_endpoint(HOOKS)
+    assert bench.check("--shadow").wrong == {}
+
+
+def test_without_a_webhook_secret_that_is_named(bench: Bench) -> None:
+    bench.double.add_endpoint(HOOKS)
+    assert "connections.stripe-eu.webhook_secrets" in bench.check("--shadow", webhook_secrets=[]).only("webhook secret")["fix"]
+
+
+@pytest.mark.parametrize("changes", [{"key": "rk_test_of_nobody"}, {"key": None}], ids=["unknown", "revoked"])
+def test_a_key_that_stripe_does_not_know_is_named_and_nothing_else_is_asked(bench: Bench, changes: dict[str, Any]) -> None:
+    bench.double.add_endpoint(HOOKS)
+    key = changes["key"] or bench.double.add_key(ALL)
+    if changes["key"] is None:
+        bench.double.revoke(key)
+    assert "connections.stripe-eu.api_key" in bench.check(key=key).only("credentials")["fix"]
+    assert {one.status for one in bench.double.exchanges()} == {401}
+
+
+def test_a_key_of_the_other_mode_is_named(bench: Bench) -> None:
+    bench.double.add_endpoint(HOOKS)
+    assert "use a live key" in bench.check(livemode=True).only("live or test")["fix"]
+
+
+@pytest.mark.parametrize(("skew", "word"), [(timedelta(minutes=3), "behind"), (timedelta(minutes=-3), "ahead of")])
+def test_a_clock_that_goes_wrong_is_named(bench: Bench, skew: timedelta, word: str) -> None:
+    bench.double.add_endpoint(HOOKS)
+    bench.double.date_skew = skew
+    assert word in bench.check("--shadow").only("clock")["found"]
+
+
+@pytest.mark.parametrize(("variable", "key"), [("STRIPE_KEY", "api_key"), ("STRIPE_HOOK", "webhook_secrets")])
+def test_a_secret_that_is_not_in_the_environment_is_named(bench: Bench, variable: str, key: str) -> None:
+    said = f"connections.stripe-eu.{key} refers to the environment variable {variable}, which is not set"
+    assert said in bench.refusal(without=variable)
+
+
+def test_an_address_that_is_not_stripes_is_named(bench: Bench) -> None:
+    assert "not a host of stripe" in bench.check(api_base="https://stripe.example").only("settings")["found"]
+
+
+def test_an_address_where_nobody_answers_is_named(bench: Bench) -> None:
+    assert bench.check(api_base=f"http://127.0.0.1:{free_port()}").only("reachable")
 
 
 @contextmanager
@@ -77,73 +217,9 @@ def capturing() -> Generator[list[str]]:
             logging.getLogger(name).removeHandler(handler)
 
 
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv("RECOUP_CONFIG", str(tmp_path / "recoup.toml"))
-    monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
-    monkeypatch.setenv("STRIPE_HOOK", "whsec_1")
-    with stage(start=wall_now()) as on:
-        yield Bench(on.double, str(on.client.base_url).rstrip("/"), tmp_path, monkeypatch)
-
-
-def test_a_connection_with_the_least_permissions_passes_and_nothing_is_changed(bench: Bench) -> None:
-    bench.double.add_endpoint(HOOKS, TYPES)
-    assert bench.failed() == {}
-    assert bench.double.ledger() == []
-
-
-@pytest.mark.parametrize(("resource", "left"), MISSING)
-def test_a_missing_permission_is_named(bench: Bench, resource: str, left: str | None) -> None:
-    bench.double.add_endpoint(HOOKS)
-    permissions = {name: level for name, level in ALL_PERMISSIONS.items() if name != resource} | ({resource: left} if left else {})
-    wrong = bench.failed(key=bench.double.add_key(permissions))
-    # Without reading there is no writing either; the missing right to write is named alone where reading is allowed.
-    has_write = ALL_PERMISSIONS[resource] == "write"
-    assert len(wrong) == (2 if has_write and left is None else 1)
-    lacking = "write" if left else "read"
-    assert any(f"rak_{resource}_{lacking}" in check["found"] or resource == "webhook" for check in wrong.values()), wrong
-    assert all(name.startswith("permission ") for name in wrong)
-    assert all(name.removeprefix("permission ") in check["fix"] for name, check in wrong.items())
-
-
-@pytest.mark.parametrize("event_type", TYPES)
-def test_an_event_that_is_not_sent_is_named(bench: Bench, event_type: str) -> None:
-    bench.double.add_endpoint(HOOKS, [other for other in TYPES if other != event_type])
-    wrong = bench.failed()
-    assert list(wrong) == ["webhook events"]
-    assert wrong["webhook events"]["found"].endswith(event_type)
-    assert event_type in wrong["webhook events"]["fix"]
-
-
-def test_an_endpoint_that_is_missing_elsewhere_or_disabled_is_named(bench: Bench) -> None:
-    assert list(bench.failed()) == ["webhook endpoint"]
-    bench.double.add_endpoint("https://other.example/webhooks/shop")
-    assert list(bench.failed()) == ["webhook endpoint"]
-    bench.double.add_endpoint(HOOKS, status="disabled")
-    assert "disabled" in bench.failed()["webhook endpoint"]["found"]
-    bench.double.add_endpoint(HOOKS)
-    assert bench.failed() == {}
-
-
-def test_a_missing_secret_a_wrong_mode_and_a_wrong_clock_are_named(bench: Bench) -> None:
-    bench.double.add_endpoint(HOOKS)
-    assert list(bench.failed(secrets="")) == ["webhook secret"]
-    assert list(bench.failed(livemode="true")) == ["live or test"]
-    bench.double.date_skew = timedelta(minutes=-10)
-    assert list(bench.failed()) == ["clock"]
-
-
 def test_the_most_talkative_log_tells_neither_key_nor_what_was_sent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOUP_LOG_LEVEL", "debug")
     with capturing() as lines:
         bench.double.add_endpoint(HOOKS)
-        assert bench.failed() == {}
+        assert bench.check().wrong == {}
     assert not [line for line in lines if "double0" in line or "off_session" in line]
-
-
-def test_a_revoked_key_is_named_and_nothing_else_is_asked(bench: Bench) -> None:
-    bench.double.add_endpoint(HOOKS)
-    key = bench.double.add_key(ALL_PERMISSIONS)
-    bench.double.revoke(key)
-    assert list(bench.failed(key=key)) == ["credentials"]
-    assert len(bench.double.exchanges()) == 1

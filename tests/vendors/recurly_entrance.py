@@ -41,7 +41,8 @@ class RecurlyKeys(KeyStore):
 
 
 class Entrance:
-    """``keys`` are the API keys that the site has given out; taking one out revokes it. ``per_minute`` overrides the limit of the mode."""
+    """``keys`` are the API keys that the site has given out; taking one out revokes it. ``closed``: below that path no key may do anything.
+    ``per_minute`` overrides the limit of the mode."""
 
     def __init__(self, clock: Clock, site: SiteRecord, kept: RecurlyKeys) -> None:
         self._clock, self._site, self._kept = clock, site, kept
@@ -49,6 +50,7 @@ class Entrance:
         self.keys: dict[str, Permission] = {}
         self._request_number = 0
         self.per_minute: int | None = None
+        self.closed: str | None = None
 
     def admit(self, request: Request, process: Callable[[Request], Answer]) -> Answer:
         """The answer with the headers that all answers have."""
@@ -103,6 +105,8 @@ class Entrance:
             raise Refusal("invalid_api_key", "There is no such API key, or it was revoked")
         if self.keys[key] == "read_only" and request.method not in READING:
             raise Refusal("invalid_permissions", "This API key may only read")
+        if self.closed is not None and request.path.startswith(self.closed):
+            raise Refusal("invalid_permissions", "This API key may not do that")
         if request.headers.get("accept", "").partition(";")[0].strip() not in ACCEPTED:
             raise Refusal("invalid_api_version", f"The Accept header names no API version. Try one of: {', '.join(sorted(ACCEPTED))}")
 

@@ -31,7 +31,7 @@ async def examine(connection: Connection, http: RecurlyHttp, *, to_act: bool) ->
     try:
         answer = await http.get("/sites", {"limit": 1})
     except Misconfigured:
-        make = f"make a private API key in Recurly and let {where}.api_key refer to it"
+        make = f"make a private API key in Recurly, Integrations, API Credentials, and let {where}.api_key refer to it"
         fix = f'{make}; where the site is in the EU, set {where}.api_base = "https://{EU_HOST}"'
         return (CheckResult(name="credentials", ok=False, found="Recurly does not take the api_key", fix=fix),)
     found = [CheckResult(name="credentials", ok=True, found="Recurly takes the api_key"), _site(connection, answer)]
@@ -89,7 +89,7 @@ def _secret(connection: Connection) -> CheckResult:
 def _endpoint(connection: Connection) -> CheckResult:
     """Recurly's API does not tell where its webhooks go."""
     found = "Recurly's API does not tell which endpoints are set up, and for which events"
-    fix = f"look in Recurly's settings of webhooks: a JSON endpoint whose URL ends in /webhooks/{connection.name}"
+    fix = f"see in Recurly, Integrations, Webhooks, that a JSON endpoint leads to https://<your host>/webhooks/{connection.name}"
     return CheckResult(name="webhook endpoint", ok=True, is_seen=False, found=found, fix=fix)
 
 
