@@ -111,7 +111,18 @@ class CheckResult(Record):
 
 
 class BillingPlatform(Protocol):
-    """A billing platform, reached over HTTP. Raises BillingUnavailable (surely nothing happened) or OutcomeUnknown (it may have)."""
+    """A billing platform, reached over HTTP. Raises BillingUnavailable (surely nothing happened) or OutcomeUnknown (it may have).
+
+    **Links.** The link in a message is ``payment_link`` of the reading that precedes it: Stripe's ``hosted_invoice_url``, at Recurly the
+    account's page with its hosted login token. Neither vendor can expire it alone (Stripe's page lives as long as the invoice is open,
+    Recurly's token as long as the account), and no other link of theirs is ever made here. So an open link is not closed before a charge:
+    the invoice is read, what is paid or under way on it keeps the charge from starting, the platform refuses what was paid in between, and
+    what goes through twice all the same comes back as an overpayment.
+
+    **Whose retries.** A reading says who collects (``InvoiceSnapshot.collector``). ``take_over_collection`` ends the platform's own
+    retries of one invoice, and with them the action that it would have ended with (Stripe: cancelling the subscription or marking it
+    unpaid). ``hand_back_collection`` gives both back: Stripe plans its next attempt anew if its schedule has any left, else it ends as it
+    was set up to. A platform that can do neither retries beside us, and room is kept for it under every cap."""
 
     @property
     def capabilities(self) -> frozenset[str]:
