@@ -114,10 +114,10 @@ class BillingPlatform(Protocol):
     """A billing platform, reached over HTTP. Raises BillingUnavailable (surely nothing happened) or OutcomeUnknown (it may have).
 
     **Links.** The link in a message is ``payment_link`` of the reading that precedes it: Stripe's ``hosted_invoice_url``, at Recurly the
-    account's page with its hosted login token. Neither vendor can expire it alone (Stripe's page lives as long as the invoice is open,
-    Recurly's token as long as the account), and no other link of theirs is ever made here. So an open link is not closed before a charge:
-    the invoice is read, what is paid or under way on it keeps the charge from starting, the platform refuses what was paid in between, and
-    what goes through twice all the same comes back as an overpayment.
+    account's page with its hosted login token. Neither API has a call that closes one of these while the invoice is owed, and no checkout
+    session or payment link is ever made here that would have to be. So an open link is not closed before a charge: the invoice is read,
+    what is paid or under way on it keeps the charge from starting, the platform refuses what was paid in between, and what goes through
+    twice all the same comes back as an overpayment.
 
     **Whose retries.** A reading says who collects (``InvoiceSnapshot.collector``). ``take_over_collection`` ends the platform's own
     retries of one invoice, and with them the action that it would have ended with (Stripe: cancelling the subscription or marking it
