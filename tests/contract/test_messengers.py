@@ -19,6 +19,7 @@ from recoup.ports import Absent, Found, Indeterminate, OutgoingMessage
 from tests.contract.messenger import Delivered, MessengerBench, MessengerContract
 from tools.messaging.maildir import MaildirMessenger
 from tools.messaging.smtp import SmtpMessenger
+from tools.starting import started_only_while
 
 SENDER = "billing@shop.example"
 
@@ -165,6 +166,14 @@ async def test_the_maildir_tells_what_was_delivered_even_after_a_reader_moved_it
     assert isinstance(await messenger.find(message.action_id), Found)
     await messenger.send(message)
     assert files_in(tmp_path / "new") == []
+
+
+async def test_a_mail_that_may_not_start_any_more_is_surely_not_sent() -> None:
+    async with smtp() as (messenger, server):
+        with started_only_while(lambda: False), pytest.raises(MessagingUnavailable):
+            await messenger.send(a_message())
+        await messenger.send(a_message())
+    assert len(server.accepted) == 1
 
 
 @pytest.mark.parametrize("behaviour", ["put recipient off", "drop at RCPT", "drop at DATA", "put text off"])
