@@ -35,9 +35,9 @@ class RecurlyLife:
     def begin(self, chance: random.Random) -> None:
         if chance.random() < 0.5:
             self.double.default_campaign.retry_days = ()
-        for _ in range(chance.choice((1, 2, 2))):
+        for _ in range(chance.choice((1, 1, 2))):
             account = self.double.account(self._card(chance))
-            for _ in range(chance.choice((1, 1, 2))):
+            for _ in range(chance.choice((1, 1, 1, 2))):
                 subscription = self.double.subscription(account, chance.choice(AMOUNTS), chance.choice(("USD", "EUR")))
                 self._bill(subscription)
 

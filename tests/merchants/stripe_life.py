@@ -34,10 +34,10 @@ class StripeLife:
     def begin(self, chance: random.Random) -> None:
         if chance.random() < 0.7:
             self.double.world.retry_gaps = ()
-        for number in range(chance.choice((1, 2, 2))):
+        for number in range(chance.choice((1, 1, 2))):
             customer = self.double.add_customer(f"customer{number}@customer.example")
             self._add_card(customer, chance)
-            for _ in range(chance.choice((1, 1, 2))):
+            for _ in range(chance.choice((1, 1, 1, 2))):
                 amount = chance.choice(AMOUNTS)
                 subscription = self.double.add_subscription(customer, amount=amount, currency=chance.choice(("eur", "usd")), renews=False)
                 self.double.bill(subscription)
