@@ -71,7 +71,8 @@ async def begin(tx: Write, connection: str, since: datetime, at: datetime) -> Ba
 async def advance(
     tx: Write, before: BackfillRow, page: Tally, *, cursor: str | None, reached: datetime | None, finished_at: datetime | None
 ) -> BackfillRow:
-    """One page further; raises Conflict where somebody else has gone on with it meanwhile."""
+    """One page further, and after the last one the database counts what it has been given. Raises Conflict where somebody else has gone
+    on with it meanwhile."""
     told = (before.tally + page).model_dump() | {"cursor": cursor, "reached": reached or before.reached, "finished_at": finished_at}
     after = before.model_copy(update=told)
     moved = await tx.run(
@@ -83,6 +84,8 @@ async def advance(
         """,
         after.model_dump() | {"cursor_before": before.cursor, "invoices_before": before.invoices},
     )
+    if moved and finished_at is not None:
+        await tx.run("SELECT count_history()")
     if not moved:
         raise Conflict(f"somebody else is reading the past of {before.connection}; let one of the two end")
     return after

@@ -34,8 +34,8 @@ GRANTS: tuple[LiteralString, ...] = (
     "GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}",
     # The audit log grows only through audit_append, which runs with its owner's rights.
     "REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_heads, alembic_version FROM {role}",
-    "REVOKE EXECUTE ON FUNCTION audit_append FROM PUBLIC",
-    "GRANT EXECUTE ON FUNCTION audit_append TO {role}",
+    "REVOKE EXECUTE ON FUNCTION audit_append, count_history FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION audit_append, count_history TO {role}",
 )
 
 

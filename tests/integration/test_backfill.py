@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from api.jobs import decide
@@ -23,6 +24,7 @@ from tests.contract.stripe_bench import billing, connection_on
 from tests.deciding import rows, set_policy
 from tests.factories import NOW, account_snapshot, attempt_snapshot, credential_snapshot, invoice_snapshot, make_connection, make_reading
 from tests.fakes import FakeBilling, make_services
+from tests.refusing import refusing_inserts
 from tests.sandbox_server import API_KEY, advance, client_of, ledger, running_sandbox, sandbox_options
 from tests.vendors.stripe_stage import stage
 from tests.vendors.stripe_state import Invoice
@@ -143,6 +145,13 @@ async def test_invoices_attempts_and_credentials_are_filled(db: Database) -> Non
     assert await rows(db, "SELECT DISTINCT category, code_known FROM attempts WHERE status = 'failed'") == [("funds", True)]
 
 
+async def test_at_its_end_the_database_has_counted_what_it_was_given(db: Database) -> None:
+    services, _ = having(db, *(invoice_of(n) for n in range(5)))
+    await filled(services)
+    counted = await rows(db, "SELECT relname, reltuples FROM pg_class WHERE relname = ANY(ARRAY['invoices', 'attempts', 'credentials'])")
+    assert dict(counted) == dict.fromkeys(("invoices", "attempts", "credentials"), 5)
+
+
 async def test_it_waits_behind_webhooks_and_people(db: Database) -> None:
     services, platform = having(db, invoice_of(1))
     await filled(services)
@@ -167,6 +176,15 @@ async def test_an_interrupted_one_goes_on_where_it_stopped(db: Database) -> None
     row = await filled(services, since=SINCE + DAY)
     assert platform.asked == [None, "2", "4", "4"]
     assert (row.invoices, row.since, row.finished_at) == (6, SINCE, NOW)
+
+
+async def test_a_page_that_is_kept_in_part_is_read_again(db: Database, owner_url: str) -> None:
+    services, platform = having(db, *(invoice_of(n) for n in range(6)))
+    with refusing_inserts(owner_url, "invoices", "in_003"), pytest.raises(psycopg.errors.RaiseException):
+        await filled(services)
+    row = await filled(services)
+    assert platform.asked == [None, "2", "2", "4"]
+    assert len(await rows(db, "SELECT 1 FROM invoices")) == row.invoices == 6
 
 
 async def test_further_back_begins_anew(db: Database) -> None:
