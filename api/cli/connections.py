@@ -177,7 +177,7 @@ def _summary(name: str, checks: tuple[CheckResult, ...]) -> str:
     faults = [result for result in checks if not result.ok]
     unseen = sum(result.ok and not result.is_seen for result in checks)
     if not faults:
-        return "Nothing to mend." + f" {unseen} of {len(checks)} are for a person to look at: Recoup cannot see them." * (unseen > 0)
+        return "Nothing to mend." + f" Left for a person to look at: {unseen} of {len(checks)}." * (unseen > 0)
     said = f"{len(faults)} of {len(checks)} to mend."
     if all(result.only_to_act for result in faults):
         said += f" Shadow mode needs none of it: recoup connections check {name} --shadow"
