@@ -225,9 +225,12 @@ async def test_any_number_of_cases_on_one_card_keep_its_cap(db: Database) -> Non
 
 
 def second_invoice() -> Reading:
-    """Another failed invoice of the first customer's."""
+    """Another failed invoice of the first customer's, charged to the same card."""
     invoice = invoice_snapshot(vendor_id="in_002", account_vendor_id="cus_001", subscription_vendor_id="sub_002")
-    return failure_of(2).model_copy(update={"account": account_snapshot(vendor_id="cus_001"), "invoice": invoice})
+    first, second = failure_of(1), failure_of(2)
+    attempts = tuple(one.model_copy(update={"credential_vendor_id": first.credentials[0].vendor_id}) for one in second.attempts)
+    told = {"account": account_snapshot(vendor_id="cus_001"), "invoice": invoice, "credentials": first.credentials, "attempts": attempts}
+    return second.model_copy(update=told)
 
 
 async def test_two_invoices_of_one_customer_do_not_both_write_today(db: Database) -> None:
