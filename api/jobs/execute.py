@@ -15,6 +15,7 @@ from api.jobs.absorb import absorb
 from api.jobs.heartbeat import Hold, LeaseLost
 from graph.bootstrap import Services
 from memory import cases, messages, sending
+from memory.cases import CaseRow
 from memory.database import Write
 from memory.messages import MessageRow, MessageState
 from memory.outbox import ActionRow, ActionState
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 # A message that could not be sent for a day is not sent later: a person decides.
 MESSAGE_KEY_SECONDS = 86_400.0
 KILL_SWITCH_PAUSE_SECONDS = 15.0
+# So long after it was sent a platform may still be working on what it has not answered.
+SETTLED_AFTER = timedelta(seconds=2 * LONGEST_EFFECT_SECONDS)
 
 KILL_SWITCH = "kill-switch"
 UNSENT = frozenset({MessageState.PLANNED, MessageState.UNKNOWN})
@@ -203,20 +206,30 @@ async def _start(services: Services, errand: Errand, reading: Reading | None, re
             return None
         message = await messages.of_action(tx, action.id)
         if mode_for(facts, policy) is Mode.SHADOW:
-            await outcome.void(tx, action, case, "shadow mode: nothing is executed", now)
+            await _give_up(tx, action, case, "shadow mode: nothing is executed", now)
             return None
         refusals = _refusals(action, facts, message)
         if any(hit.rule == KILL_SWITCH for hit in refusals):
             await outcome.wait(tx, action, "the kill switch is on", now, pause_seconds=KILL_SWITCH_PAUSE_SECONDS)
             return None
         if refusals:
-            await outcome.void(tx, action, case, "; ".join(hit.says for hit in refusals), now)
+            await _give_up(tx, action, case, "; ".join(hit.says for hit in refusals), now)
             return None
         late = postponement(action.action, facts, policy)
         if late is not None and late.not_before is not None:
             await outcome.postpone(tx, action, late.detail, late.not_before, now)
             return None
         return await _begin(tx, services, errand, message, now=now, read_at=read_at)
+
+
+async def _give_up(tx: Write, action: ActionRow, case: CaseRow, why: str, now: datetime) -> None:
+    """It is not to happen any more. What was on the wire a moment ago may still be worked on there, whatever a look has just said: to send
+    it again would be safe under its key, to call it void would not."""
+    settled_at = action.started_at + SETTLED_AFTER if action.first_sent_at and action.started_at else now
+    if now < settled_at:
+        await outcome.wait(tx, action, f"it may still happen there: {why}", now, pause_seconds=(settled_at - now).total_seconds())
+    else:
+        await outcome.void(tx, action, case, why, now)
 
 
 def _refusals(action: ActionRow, facts: CaseFacts, message: MessageRow | None) -> tuple[RuleHit, ...]:

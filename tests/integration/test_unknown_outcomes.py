@@ -11,10 +11,11 @@ from api.jobs.outcome import resolve_unknown
 from memory import sending
 from memory.database import Database
 from memory.outbox import ActionState
-from recoup.clock import wall_now
+from recoup.clock import FixedClock, wall_now
 from recoup.errors import Conflict, Misconfigured
 from recoup.people import Person, Role
 from recoup.ports import Effect, EffectLookup, Indeterminate
+from tests.factories import NOW
 from tests.fakes import FakeBilling, FakeMessenger, make_services
 from tests.integration.test_execute import history, paid, states, wants_decision
 from tests.scenes import a_message, absorb_reading, action_of, change, commit, committed, open_case
@@ -64,12 +65,17 @@ async def test_what_surely_did_not_happen_is_sent_again_under_the_same_key(db: D
 
 
 async def test_what_is_sent_again_goes_through_the_gate_again(db: Database, billing: FakeBilling) -> None:
-    services = make_services(db, billing=billing)
+    clock = FixedClock(NOW)
+    services = make_services(db, billing=billing, clock=clock)
     action_id = await committed(services)
     billing.behaviours.append("lose the request")
     await execute.run(services, action_id)
     await absorb_reading(services, paid())
     assert (await action_of(db, action_id)).state is ActionState.UNKNOWN, "what may be on the wire is not voided"
+    await a_pause_passes(db)
+    await execute.run(services, action_id)
+    assert (await action_of(db, action_id)).state is ActionState.UNKNOWN, "the platform may still be working on it, whatever shows"
+    clock.at += execute.SETTLED_AFTER
     await a_pause_passes(db)
     await execute.run(services, action_id)
     assert billing.calls == [action_id]
