@@ -15,7 +15,7 @@ from graph.bootstrap import Services
 from memory.backfills import BackfillRow
 from memory.database import Database
 from recoup.clock import FixedClock
-from recoup.errors import BillingUnavailable, Conflict, NotFetchable, NotFound
+from recoup.errors import BillingUnavailable, Conflict, Misconfigured, NotFound
 from recoup.events import EventKind, Reading
 from recoup.invoice import AttemptStatus, InvoiceStatus
 from recoup.ports import BillingPlatform, HistoryPage, Unread
@@ -219,10 +219,11 @@ async def test_what_cannot_be_read_is_named_and_the_rest_is_kept(db: Database) -
 
 async def test_a_platform_without_a_past_and_a_name_without_a_connection_are_refused(db: Database) -> None:
     services = make_services(db, billing=EventsOnly("sandbox"))
-    with pytest.raises(NotFetchable):
+    with pytest.raises(Misconfigured, match="only its webhooks are heard"):
         await filled(services)
     with pytest.raises(NotFound, match="sandbox"):
         await filled(services, "stripe-eu")
+    assert await rows(db, "SELECT * FROM backfills") == []
 
 
 # Silence
