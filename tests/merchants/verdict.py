@@ -19,6 +19,7 @@ SELECT i.vendor_id AS invoice, t.vendor_key, t.id FROM attempts t JOIN invoices 
 TOOK_MONEY = frozenset({"succeeded", "processing"})
 NEVER_HAPPENED = frozenset({"denied", "shadowed", "rejected", "void", "dead", "failed"})
 SETTLED = "settled by"
+TURNED_AWAY = frozenset({401, 429})
 
 
 async def problems(made: Merchant) -> list[tuple[str, str]]:
@@ -66,11 +67,11 @@ def _was_known(success: dict[str, str], ours: PlatformAttempt, started_at: datet
 
 
 def _expired_keys(made: Merchant) -> list[tuple[str, str]]:
-    """No key is used when the platform has forgotten it."""
+    """No key is used when the platform has forgotten it. What was only turned away has begun no life of its key."""
     first: dict[str, datetime] = {}
     found: list[tuple[str, str]] = []
     for exchange in made.double.log:
-        key = exchange.request.idempotency_key
+        key = None if exchange.status in TURNED_AWAY else exchange.request.idempotency_key
         if key and exchange.at - first.setdefault(key, exchange.at) >= made.double.keys.lifetime:
             found.append((key, f"used again after {exchange.at - first[key]}, when it had expired"))
     return found
