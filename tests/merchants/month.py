@@ -4,7 +4,7 @@ import heapq
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from tests.merchants.merchant import Merchant
 from tests.merchants.month_people import Customer, Deed, Household, Town
@@ -12,7 +12,7 @@ from tests.merchants.month_people import Customer, Deed, Household, Town
 LASTS = timedelta(days=30)
 STEP = timedelta(hours=3)
 # When a person sits down and answers, and when the platform is asked what changed.
-OFFICE_HOUR, ASKING_HOUR = 15, 0
+OFFICE_HOUR, ASKING_HOUR, ASKING_EVERY = 15, 0, timedelta(days=2)
 READS_MAIL_AFTER = timedelta(hours=20)
 # A share of the webhooks is late by a step or more, and of the rest a share comes twice.
 LATE, TWICE = 0.2, 0.2
@@ -54,7 +54,7 @@ class Month:
         if hour == OFFICE_HOUR:
             await self.made.answer_approvals()
             await self._work()
-        if hour == ASKING_HOUR:
+        if hour == ASKING_HOUR and (ends.date() - date.min) % ASKING_EVERY == timedelta():
             await self.made.reconcile()
             await self._work()
         self._react()

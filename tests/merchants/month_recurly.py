@@ -31,7 +31,6 @@ PERIOD_LEFT = timedelta(days=7)
 PEOPLE = (
     Customer("paid again at the platform's retry", hours(2), (FUNDS, FUNDS, "ok"), watched=BY_PLATFORM, acted=BY_PLATFORM),
     Customer("has money when Recoup tries", hours(5), (FUNDS, "ok"), watched=BY_PLATFORM, acted=BY_RECOUP),
-    Customer("same, for more than low risk", hours(9), (FUNDS, "ok"), BY_PLATFORM, BY_RECOUP, amount=25000),
     Customer("mends an expired card when written to", hours(11), (EXPIRED_CARD,), WRITTEN_OFF, BY_PLATFORM, on_mail="customer_mends_card"),
     Customer("lost the card", hours(14), (LOST,), watched=WRITTEN_OFF, acted=WRITTEN_OFF),
     Customer("confirms by the link", hours(20), (SCA,), BY_CUSTOMER, BY_CUSTOMER, deeds=(Deed(days(4), "customer_pays"),)),
@@ -42,7 +41,8 @@ PEOPLE = (
     ),
     Customer("takes it back", hours(33), (FUNDS, FUNDS, "ok"), TAKEN_BACK, TAKEN_BACK, deeds=(Deed(days(9), "bank_takes_back"),)),
     Customer(
-        *("leaves with the period", hours(37), (BANK,) * 7 + ("ok",), WRITTEN_OFF, WRITTEN_OFF),
+        *("leaves with the period, owes much", hours(37), (BANK,) * 7 + ("ok",), WRITTEN_OFF, WRITTEN_OFF),
+        amount=25000,
         deeds=(Deed(days(4), "leaves_with_the_period"),),
     ),
     Customer("leaves at once", hours(43), (FUNDS,), CANCELLED, CANCELLED, deeds=(Deed(days(5), "leaves_at_once"),)),

@@ -33,7 +33,6 @@ LASTS = 20
 PEOPLE = (
     Customer("paid again at the second retry", hours(2), (FUNDS, FUNDS, "ok"), watched=BY_PLATFORM, acted=BY_PLATFORM),
     Customer("has money only when Stripe has stopped", hours(5), (FUNDS, FUNDS, HONOR, FUNDS, "ok"), watched=EXPIRED, acted=BY_RECOUP),
-    Customer("same, for more than low risk", hours(9), (FUNDS, FUNDS, FUNDS, FUNDS, "ok"), EXPIRED, BY_RECOUP, amount=25000),
     Customer("mends an expired card when written to", hours(11), (EXPIRED_CARD,), EXPIRED, BY_PLATFORM, on_mail="customer_mends_card"),
     Customer("lost the card", hours(14), (LOST,), watched=EXPIRED, acted=EXPIRED),
     Customer("confirms by the link", hours(20), (SCA,), BY_CUSTOMER, BY_CUSTOMER, deeds=(Deed(days(4), "customer_pays"),)),
@@ -44,7 +43,8 @@ PEOPLE = (
     ),
     Customer("takes it back", hours(33), (FUNDS, "ok"), TAKEN_BACK, TAKEN_BACK, deeds=(Deed(days(9), "bank_takes_back"),)),
     Customer(
-        *("leaves with the period", hours(37), (FUNDS, FUNDS, FUNDS, "ok"), EXPIRED, BY_RECOUP),
+        *("leaves with the period, owes much", hours(37), (FUNDS, FUNDS, FUNDS, "ok"), EXPIRED, BY_RECOUP),
+        amount=25000,
         deeds=(Deed(days(4), "leaves_with_the_period"),),
     ),
     Customer("leaves at once", hours(43), (FUNDS,), CANCELLED, CANCELLED, deeds=(Deed(days(5), "leaves_at_once"),)),
