@@ -14,6 +14,7 @@ from recoup.policy import Policy
 
 # A platform's own attempt needs time to be made and reported; nothing of ours is charged beside it.
 PLATFORM_ATTEMPT_MARGIN = timedelta(hours=2)
+A_MOMENT = timedelta(microseconds=1)
 
 
 def day(facts: CaseFacts, days: float) -> datetime:
@@ -40,7 +41,7 @@ def next_message_at(facts: CaseFacts, policy: Policy) -> datetime | None:
 class Slots(NamedTuple):
     """The times at which a charge of one method is planned, and those of them that nothing has used.
 
-    ``watched_until``: until then the platform collected by itself. ``since``: what was tried until then used up none of them.
+    ``watched_until``: until then the platform collected by itself. ``since``: what was tried before used up none of them.
     """
 
     planned: tuple[datetime, ...]
@@ -83,7 +84,8 @@ def retry_slots(method: Standing, facts: CaseFacts, policy: Policy) -> Slots:
     opened_at = facts.case.opened_at
     if not method.may_retry:
         return Slots((), opened_at, ())
-    planned, since = tuple(day(facts, days) for days in policy.steps.retry_days), opened_at
+    # The failure that opened the case may have happened in that very instant, and used up nothing.
+    planned, since = tuple(day(facts, days) for days in policy.steps.retry_days), opened_at + A_MOMENT
     soon = method.fresh_since or _technical_slot(method, facts, policy)
     if soon is not None:
         planned, since = (soon, *(slot for slot in planned if slot > soon)), soon
@@ -107,7 +109,7 @@ def _uses(slots: Slots, facts: CaseFacts) -> Iterator[tuple[datetime, Callable[[
 
 def _platform_attempts(facts: CaseFacts, since: datetime) -> list[datetime]:
     """A platform that counts its own retries may not tell which of the attempts without a key of ours they were: the rest is customers'."""
-    made = [a.occurred_at for a in facts.attempts if a.initiator is Initiator.PLATFORM and a.occurred_at > since]
+    made = [a.occurred_at for a in facts.attempts if a.initiator is Initiator.PLATFORM and a.occurred_at >= since]
     counted = facts.invoice.platform_retries
     return made if counted is None else made[:counted]
 
