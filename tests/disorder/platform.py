@@ -23,6 +23,7 @@ from recoup.invoice import (
 )
 from recoup.ports import Absent, Effect, EffectLookup, EffectResult, Found
 from tests.fakes import ALL_CAPABILITIES, Behaviour
+from tools.billing.events_only import EventsOnly
 
 TOTAL_MINOR = 4900
 MOVES_MONEY = ("retry_payment", "use_backup_method")
@@ -69,10 +70,13 @@ class Notice:
     payload: str
 
 
-class PaperPlatform:
-    """The port's other side. ``notices`` have not been delivered yet; ``next_code``: what our next charge meets (None: paid)."""
+class PaperPlatform(EventsOnly):
+    """The port's other side; what lists its past or examines it is no part of the disorder.
+
+    ``notices`` have not been delivered yet; ``next_code``: what our next charge meets (None: paid)."""
 
     def __init__(self, clock: FixedClock) -> None:
+        super().__init__("paper")
         self.clock = clock
         self.bills = {bill: Bill(bill, customer) for bill, customer in (("in_1", "cus_1"), ("in_2", "cus_1"), ("in_3", "cus_2"))}
         self.notices: list[Notice] = []
