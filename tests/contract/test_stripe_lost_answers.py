@@ -75,6 +75,33 @@ async def test_a_charge_that_was_made_is_found_though_its_answer_is_lost(
     assert await looked_up(platform, effect) == the_exact_one(here)
 
 
+class Mangles(httpx.AsyncHTTPTransport):
+    """Requests arrive and are done; somebody on the way back answers in Stripe's place."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__()
+        self._answer = status, body
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        await answer.aclose()
+        status, body = self._answer
+        return httpx.Response(status, content=body, headers={"content-type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b'{"id": "in_1", "obj'), (200, b"{} {}"), (400, b"{}"), (424, b'{"error": {"message": "a dependency failed"}}')],
+    ids=["cut off", "two objects", "no error in it", "a status of its own"],
+)
+async def test_an_answer_that_nobody_can_read_is_lost_too(here: Stage, owed: Owed, status: int, body: bytes) -> None:
+    effect = charge(here, owed)
+    async with billing(here, transport=Mangles(status, body)) as mangled:
+        await lose(mangled, effect)
+    async with billing(here) as platform:
+        assert await looked_up(platform, effect) == the_exact_one(here)
+
+
 async def test_an_answer_that_takes_too_long_is_lost_as_well(here: Stage, owed: Owed) -> None:
     effect = charge(here, owed)
     here.double.misbehaviours.add(Trouble.SLOW_BODY, "POST", PAY, seconds=5)

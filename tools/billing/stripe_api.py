@@ -15,6 +15,7 @@ from stripe import StripeResponse
 
 from recoup.clock import wall_now
 from recoup.errors import BillingUnavailable, Defect, Misconfigured, NotFound, OutcomeUnknown, RecoupError
+from recoup.masking import redact_text
 from recoup.settings import API_VERSIONS, Connection, Platform
 from tools.billing.json_part import Part
 from tools.http import GuardedTransport
@@ -130,8 +131,8 @@ class StripeApi:
             items += body.parts("data")
         return Listing(items, at, is_complete=not body.flag("has_more"))
 
-    def translated(self, error: stripe.StripeError) -> RecoupError:
-        """The error of ours for what Stripe said in words of its own."""
+    def translated(self, error: stripe.StripeError, *, is_effect: bool = False) -> RecoupError:
+        """The error of ours for what Stripe said in words of its own. ``is_effect``: it answers what was to change something."""
         name, code = self.connection.name, error.code or ""
         named = request_named(error.request_id)
         if isinstance(error, stripe.IdempotencyError):
@@ -143,12 +144,14 @@ class StripeApi:
         if error.http_status == HTTPStatus.CONFLICT:
             return OutcomeUnknown(f"{name}: another request with the same idempotency key is still under way{named}")
         if error.http_status == HTTPStatus.NOT_FOUND or code == "resource_missing":
-            return NotFound(f"{name}: {error.user_message or 'there is no such thing'}{named}")
+            return NotFound(redact_text(f"{name}: {error.user_message or 'there is no such thing'}{named}"))
         if isinstance(error, stripe.RateLimitError):
             return BillingUnavailable(name, "too many requests, so nothing was done", error.request_id)
         if isinstance(error, stripe.InvalidRequestError | stripe.CardError):
-            return Defect(f"{name}: Stripe refuses what was asked: {error.user_message}{named}")
-        return BillingUnavailable(name, f"an answer that cannot be read ({type(error).__name__})", error.request_id)
+            return Defect(redact_text(f"{name}: Stripe refuses what was asked: {error.user_message}{named}"))
+        why = f"an answer that cannot be read ({type(error).__name__})"
+        # Nothing in it says that nothing was done.
+        return OutcomeUnknown(f"{name}: {why}{named}") if is_effect else BillingUnavailable(name, why, error.request_id)
 
 
 def answer_of(answered: Answered) -> Answer:

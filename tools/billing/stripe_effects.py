@@ -57,10 +57,10 @@ class StripeEffects:
             return EffectResult(state="refused", detail=str(exc))
         except stripe.InvalidRequestError as exc:
             if exc.code == "rate_limit":
-                raise self._api.translated(exc) from exc
+                raise self._api.translated(exc, is_effect=True) from exc
             return EffectResult(state="refused", detail=_words_of(exc), request_id=request_of(exc))
         except stripe.StripeError as exc:
-            raise self._api.translated(exc) from exc
+            raise self._api.translated(exc, is_effect=True) from exc
 
     async def _pay(self, effect: Effect) -> EffectResult:
         """Charges all that remains: Stripe knows no part of it. The customer is not there, so no bank may ask for one."""

@@ -54,7 +54,6 @@ class Origins:
         wanted: EventListParams = {"types": TYPES, "created": {"gte": min(recent.values()), "lte": max(recent.values()) + within}}
         wanted["limit"] = PAGE_SIZE
         events = await self._api.all_of(lambda after: self._api.listing("/v1/events", next_page(wanted, after)), MOST_PAGES_AT_ONCE)
-        # The first event of a charge names the request that made it; those that follow, whatever changed it.
         for event in reversed(events.items):
             name, at = event.part("data").part("object").text("id") or "", event.integer("created") or 0
             if name in recent and name not in self._known and at <= recent[name] + within:
@@ -66,7 +65,8 @@ class Origins:
             events = await self._api.all_of(
                 lambda after, wanted=wanted: self._api.v1.events.list_async(next_page(wanted, after)), MOST_PAGES
             )
-            for event in events.items:
+            # The first event of a charge names the request that made it; those that follow, whatever changed it.
+            for event in reversed(events.items):
                 if event.part("data").part("object").text("id") == charge_id:
                     return _origin(event)
         return None
