@@ -16,12 +16,16 @@ from recoup.invoice import Collector
 from recoup.policy import Mode, Policy, Steps
 from tests.merchants.merchant import Merchant, merchant
 from tests.scenes import a_retry, commit
-from tests.vendors.stripe_state import Customer, Subscription
+from tests.vendors.stripe_state import Customer, Endpoint, Subscription
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SLOTS = (1, 3, 7, 12)
-AUTO = Policy(mode=Mode.AUTO, steps=Steps(retry_days=SLOTS))
-TAKES_OVER = Policy(mode=Mode.AUTO, steps=Steps(retry_days=SLOTS, take_over=True))
+# What the plan does besides would only take time.
+STEPS = Steps(retry_days=SLOTS, message_days=(), suspend_day=None)
+AUTO = Policy(mode=Mode.AUTO, steps=STEPS)
+TAKES_OVER = Policy(mode=Mode.AUTO, steps=STEPS.model_copy(update={"take_over": True}))
+# Of the several events that each attempt sets off one is enough to see who makes the next.
+TOLD = ["invoice.updated"]
 # Nobody ever pays: whoever tries is refused, for want of money, which may be tried again the next day.
 REFUSED = ["insufficient_funds"] * 40
 
@@ -29,17 +33,24 @@ REFUSED = ["insufficient_funds"] * 40
 def owed(made: Merchant, *gaps: timedelta) -> Any:
     """An invoice that Stripe tries again after each of the gaps."""
     made.double.world.retry_gaps = gaps
+    for endpoint in made.double.world.all(Endpoint):
+        endpoint.enabled_events = TOLD
     return made.double.owed_invoice(*REFUSED)[0]
 
 
 async def live(made: Merchant, until: datetime) -> None:
-    """Both sides do what they do, until then; whatever falls due at Stripe happens at its own instant and is told at once."""
+    """Both sides do what they do, until then: from one moment at which either has something due to the next, and no oftener."""
     await made.settle()
     while (now := made.double.clock.now()) < until:
-        due = made.double.next_due()
-        step = min(12 * HOUR, until - now)
-        await made.advance(min(step, max(due - now, timedelta(seconds=1))) if due else step)
+        due = [at for at in (made.double.next_due(), await next_timer(made)) if at is not None]
+        await made.advance(max(min([*due, until]) - now, timedelta(seconds=1)))
         await made.settle()
+
+
+async def next_timer(made: Merchant) -> datetime | None:
+    """When our side looks at something again by itself."""
+    async with made.services.db.read() as session:
+        return await session.value("SELECT min(due_at) FROM timers WHERE state = 'pending'")
 
 
 def retries(made: Merchant, invoice: Any) -> list[tuple[str, float]]:
