@@ -29,7 +29,7 @@ class RecurlyLife:
 
     def __init__(self, double: RecurlyDouble) -> None:
         self.double = double
-        self._desk = Desk(double, **headers_for())
+        self._desk = Desk(double, **headers_for(), content_type="application/json")
         self._digits = 1000
 
     def begin(self, chance: random.Random) -> None:
@@ -103,7 +103,8 @@ class RecurlyLife:
             self._desk.ask("PUT", f"/invoices/{invoice.id}/mark_successful")
 
     def _refund(self, chance: random.Random) -> None:
-        if invoice := self._invoice(chance, "paid"):
+        invoice = self._invoice(chance, "paid")
+        if invoice and invoice.refunded < invoice.paid:
             self._desk.ask("POST", f"/invoices/{invoice.id}/refund", b'{"type": "percentage", "percentage": 100}')
 
     def _cancel(self, chance: random.Random) -> None:

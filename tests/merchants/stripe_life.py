@@ -102,7 +102,8 @@ class StripeLife:
             self._desk.ask("POST", f"/v1/invoices/{invoice.id}", b"auto_advance=false")
 
     def _refund(self, chance: random.Random) -> None:
-        if charge := self._paid(chance):
+        charge = self._paid(chance)
+        if charge and not charge.disputed and charge.amount_refunded < charge.amount:
             self._desk.ask("POST", "/v1/refunds", f"charge={charge.id}".encode())
 
     def _dispute(self, chance: random.Random) -> None:

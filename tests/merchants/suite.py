@@ -15,7 +15,7 @@ from tests.merchants.shop import Kind
 from tests.merchants.stripe_life import StripeLife
 from tests.vendors.stripe_state import Version
 
-TURNS = (8, 12, 16, 20)
+TURNS = (6, 9, 12, 18)
 REPEAT = ".venv/bin/pytest -m soak tests/soak/test_vendor_histories.py"
 
 
