@@ -19,7 +19,8 @@ from recoup.errors import Busy, Conflict, Defect
 from recoup.ports import Effect, EffectResult
 
 LEASE_SECONDS = 10.0
-MAX_TRIES = 6
+# Together two and a half hours: a platform's outage, the silence it asks for and our own limits on a busy day end before they do.
+MAX_TRIES = 16
 FIRST_PAUSE_SECONDS = 2.0
 PAUSE_GROWTH = 4.0
 LONGEST_PAUSE_SECONDS = 900.0
@@ -32,7 +33,7 @@ CLAIMABLE: LiteralString = """
 
 
 def pause_seconds(tries: int) -> float:
-    """How long to wait after that many tries: 2, 8, 32, 128, 512 seconds."""
+    """How long to wait after that many tries: 2, 8, 32, 128, 512 seconds, then a quarter of an hour each time."""
     return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * PAUSE_GROWTH ** max(0, tries - 1))
 
 

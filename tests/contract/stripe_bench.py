@@ -23,6 +23,20 @@ class LosesAnswers(httpx.AsyncHTTPTransport):
         raise httpx.ReadError("connection reset", request=request)
 
 
+class Mangles(httpx.AsyncHTTPTransport):
+    """Requests arrive and are done; somebody on the way back answers in Stripe's place."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__()
+        self._answer = status, body
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        await answer.aclose()
+        status, body = self._answer
+        return httpx.Response(status, content=body, headers={"content-type": "application/json"})
+
+
 def billing(stage: Stage, *, transport: httpx.AsyncBaseTransport | None = None, **changes: Any) -> StripeBilling:
     """The adapter, with the key that may do everything unless another is given, in the stage's version. No limits slow it down."""
     return StripeBilling(connection_on(stage, **changes), transport=transport or PatientTransport())

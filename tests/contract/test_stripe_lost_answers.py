@@ -10,7 +10,7 @@ import pytest
 
 from recoup.errors import BillingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.ports import Absent, Effect, EffectResult, Found, Indeterminate
-from tests.contract.stripe_bench import billing, charge_of, effect_on
+from tests.contract.stripe_bench import Mangles, billing, charge_of, effect_on
 from tests.contract.tellings import looked_up, what_was_done
 from tests.vendors.chassis import Attempt
 from tests.vendors.chassis_trouble import Trouble
@@ -73,20 +73,6 @@ async def test_a_charge_that_was_made_is_found_though_its_answer_is_lost(
     here.double.misbehaviours.add(trouble, "POST", PAY)
     await lose(platform, effect)
     assert await looked_up(platform, effect) == the_exact_one(here)
-
-
-class Mangles(httpx.AsyncHTTPTransport):
-    """Requests arrive and are done; somebody on the way back answers in Stripe's place."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        super().__init__()
-        self._answer = status, body
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        answer = await super().handle_async_request(request)
-        await answer.aclose()
-        status, body = self._answer
-        return httpx.Response(status, content=body, headers={"content-type": "application/json"})
 
 
 @pytest.mark.parametrize(

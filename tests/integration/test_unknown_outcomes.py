@@ -315,12 +315,12 @@ async def test_what_cannot_be_sent_is_tried_with_longer_pauses_and_given_up(db: 
     services = make_services(db, billing=billing)
     action_id = await committed(services)
     billing.behaviours.extend("unavailable" for _ in range(sending.MAX_TRIES))
-    pauses: list[float] = []
+    pauses: list[int] = []
     for _ in range(sending.MAX_TRIES):
         before = wall_now()
         await execute.run(services, action_id)
         action = await action_of(db, action_id)
-        pauses += [(action.next_try_at - before).total_seconds()] if action.next_try_at else []
+        pauses += [round((action.next_try_at - before).total_seconds())] if action.next_try_at else []
         await execute.run(services, action_id)  # too early: nothing happens
         await a_pause_passes(db)
     assert len(billing.calls) == sending.MAX_TRIES
