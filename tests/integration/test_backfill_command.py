@@ -26,6 +26,8 @@ from tests.sandbox_server import API_KEY, WEBHOOK_SECRET, advance, client_of, ru
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.recurly import API_KEY as RECURLY_KEY
 
+# Whoever starts the tests in the background has Ctrl-C ignored in all that they start.
+COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from api.cli.main import main; main(prog_name='recoup')"
 # A page of history has a hundred.
 INVOICES = 130
 TOML = """
@@ -61,7 +63,7 @@ class Recoup:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            "from api.cli.main import main; main(prog_name='recoup')",
+            COMMAND,
             *("connections", "backfill", *arguments),
             env=self._environment,
             stdout=asyncio.subprocess.PIPE,
@@ -120,7 +122,7 @@ class Shop:
 
     def start(self, **how: Any) -> subprocess.Popen[str]:
         """The command, running."""
-        command = "from api.cli.main import main; main(prog_name='recoup')"
+        command = COMMAND
         arguments = ("connections", "backfill", "recurly", "--since", "90d")
         return subprocess.Popen(
             [sys.executable, "-c", command, *arguments], env=self._environment, text=True, stdout=subprocess.PIPE, **how
