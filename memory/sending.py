@@ -171,7 +171,8 @@ async def effect_of(session: Read, action: ActionRow) -> Effect:
     rows = await session.dicts(
         """
         SELECT i.vendor_id AS invoice, i.subscription_vendor_id AS subscription, a.vendor_id AS account,
-               r.vendor_id AS credential_vendor_id, t.vendor_key AS attempt_vendor_key, x.known_transactions AS known
+               r.vendor_id AS credential_vendor_id, t.vendor_key AS attempt_vendor_key, x.known_transactions AS known,
+               x.created_at AS decided_at
           FROM actions x
           JOIN cases c ON c.id = x.case_id
           JOIN invoices i ON i.id = c.invoice_id
@@ -194,6 +195,7 @@ async def effect_of(session: Read, action: ActionRow) -> Effect:
         account_vendor_id=row["account"],
         args=action.args | resolved,
         known_transactions=tuple(row["known"]),
+        decided_at=row["decided_at"],
     )
 
 

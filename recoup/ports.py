@@ -19,7 +19,8 @@ class Effect(Record):
     """One committed action on its way out. ``key`` is the action's id: the idempotency key and the name to find it by.
 
     ``args`` hold vendor ids already resolved (``credential_vendor_id``, ``attempt_vendor_key``) beside the action's own arguments.
-    ``known_transactions``: ids of the attempts on the invoice that we knew before it was first sent. None of them can be its outcome.
+    ``known_transactions``: ids of the attempts on the invoice that we knew before it was first sent. None of them can be its outcome,
+    and nothing can that was there before ``decided_at``.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Effect(Record):
     account_vendor_id: str
     args: dict[str, object]
     known_transactions: tuple[str, ...] = ()
+    decided_at: datetime | None = None
 
 
 class EffectResult(Record):

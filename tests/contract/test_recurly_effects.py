@@ -344,6 +344,17 @@ async def test_a_double_payment_goes_back_once(recurly: RecurlyBench, platform: 
     assert (invoice.refunded, found.result.detail) == (2_000, "refunded")
 
 
+async def test_a_refund_that_was_made_before_is_not_taken_for_ours(recurly: RecurlyBench, platform: BillingPlatform) -> None:
+    invoice, earlier = paid_twice(recurly)
+    assert (await platform.perform(earlier)).detail == "refunded"
+    recurly.double.advance(timedelta(days=1))
+    effect = earlier.model_copy(update={"key": "act_2", "decided_at": recurly.double.clock.now()})
+    assert await platform.find_effect(effect) == Absent()
+    recurly.double.advance(timedelta(minutes=5))
+    recurly.double.collection.refund(invoice, 2_000, None)
+    assert isinstance(await platform.find_effect(effect), Found)
+
+
 async def test_what_recurly_might_give_back_to_the_wrong_place_is_left_to_a_person(
     recurly: RecurlyBench, platform: BillingPlatform
 ) -> None:

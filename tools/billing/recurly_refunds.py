@@ -1,5 +1,6 @@
 """Giving back at Recurly what one attempt took too much: by amount, from payments that Recurly chooses itself."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from recoup.errors import Defect
@@ -10,6 +11,8 @@ from tools.billing.json_part import Part
 from tools.billing.recurly_http import PAGE, Query, RecurlyHttp, segment
 from tools.billing.recurly_snapshots import fingerprint, minor_of, purchases, status_of
 
+# So far the two clocks may be apart without anybody having noticed.
+CLOCKS_DIFFER = timedelta(seconds=60)
 DID_NOT_MOVE = frozenset({AttemptStatus.FAILED, AttemptStatus.REVERSED})
 
 
@@ -46,11 +49,19 @@ class Refunds:
             one
             async for page in self._http.pages(here, query)
             for one in page.document.parts("data")
-            if one.text("original_transaction_id") in payments and status_of(one) not in DID_NOT_MOVE and _amount(one) == _asked(effect)
+            if one.text("original_transaction_id") in payments
+            and status_of(one) not in DID_NOT_MOVE
+            and _amount(one) == _asked(effect)
+            and not _was_there_before(one, effect)
         ]
         if len(made) > 1:
             return Indeterminate(why=f"{len(made)} refunds of that amount were made on the invoice")
         return Found(result=_refunded(made[0])) if made else Absent()
+
+
+def _was_there_before(refund: Part, effect: Effect) -> bool:
+    """Somebody else's, or of an earlier action: it was made before this one was decided on."""
+    return effect.decided_at is not None and refund.need_time("created_at") < effect.decided_at - CLOCKS_DIFFER
 
 
 def _obstacle(effect: Effect, invoice: Part) -> str | None:
