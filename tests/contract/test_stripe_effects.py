@@ -9,7 +9,7 @@ from recoup.actions import ActionName
 from recoup.debt import overpaid_minor
 from recoup.errors import Defect, Misconfigured, Refused
 from recoup.invoice import InvoiceStatus
-from recoup.ports import EffectResult
+from recoup.ports import Absent, EffectResult
 from tests.contract.stripe_bench import billing, charge_of, effect_on
 from tests.contract.tellings import what_was_done
 from tests.vendors.stripe_bank import Card
@@ -87,6 +87,15 @@ async def test_suspended_service_is_not_collected_until_it_is_reinstated(here: S
     assert here.double.bill(subscription).status == "draft"
     await platform.perform(effect_on(owed, "reinstate_service", "act_2"))
     assert here.double.bill(subscription).status == "paid"
+
+
+async def test_a_pause_that_somebody_else_made_stays_theirs(here: Stage, platform: StripeBilling, owed: Invoice) -> None:
+    here.post(f"subscriptions/{owed.subscription}", **{"pause_collection[behavior]": "void"})
+    for name in ("suspend_service", "reinstate_service"):
+        result = await platform.perform(effect_on(owed, name, f"act_{name}"))
+        assert (result.state, "somebody else" in result.detail) == ("refused", True)
+    assert await platform.find_effect(effect_on(owed, "suspend_service", "act_suspend_service")) == Absent()
+    assert here.get(f"subscriptions/{owed.subscription}")["pause_collection"]["behavior"] == "void"
 
 
 @pytest.mark.parametrize(("at", "status"), [("now", "canceled"), ("period_end", "past_due")])

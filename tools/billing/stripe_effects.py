@@ -18,6 +18,8 @@ from tools.billing.stripe_reading import intents_of
 
 # What a refund carries, so that it can be found by the action that made it.
 ACTION = "recoup_action"
+# What a subscription carries while we have paused it.
+PAUSED_BY = "recoup_paused_by"
 # Methods from before payment methods go by another parameter.
 SOURCES = ("src_", "ba_")
 INTENTS = ["payments.data.payment.payment_intent"]
@@ -95,15 +97,25 @@ class StripeEffects:
         return standing(effect, request_of(answered))
 
     async def _suspend(self, effect: Effect) -> EffectResult:
-        """What would be billed meanwhile stays a draft, which people can finalise or delete: nothing is lost and nothing collected."""
-        wanted: SubscriptionUpdateParams = {"pause_collection": {"behavior": "keep_as_draft"}}
+        """What would be billed meanwhile stays a draft, which people can finalise or delete: nothing is lost and nothing collected. A
+        pause of somebody else's stays as it is; ours carries the action that made it."""
+        found = await self._subscription(effect)
+        if found.has("pause_collection") and not stands(effect, found):
+            raise Conflict("somebody else has paused the subscription, and the pause is theirs")
+        wanted: SubscriptionUpdateParams = {"pause_collection": {"behavior": "keep_as_draft"}, "metadata": {PAUSED_BY: effect.key}}
         answered = await self._api.v1.subscriptions.update_async(subscription_of(effect), wanted, _under(effect))
         return standing(effect, request_of(answered))
 
     async def _reinstate(self, effect: Effect) -> EffectResult:
-        wanted: SubscriptionUpdateParams = {"pause_collection": ""}
+        found = await self._subscription(effect)
+        if found.has("pause_collection") and not found.part("metadata").text(PAUSED_BY):
+            raise Conflict("somebody else has paused the subscription, so they have to lift the pause")
+        wanted: SubscriptionUpdateParams = {"pause_collection": "", "metadata": {PAUSED_BY: ""}}
         answered = await self._api.v1.subscriptions.update_async(subscription_of(effect), wanted, _under(effect))
         return standing(effect, request_of(answered))
+
+    async def _subscription(self, effect: Effect) -> Part:
+        return (await self._api.ask(self._api.v1.subscriptions.retrieve_async(subscription_of(effect)))).body
 
     async def _cancel(self, effect: Effect) -> EffectResult:
         service, subscription_id = self._api.v1.subscriptions, subscription_of(effect)
@@ -169,7 +181,7 @@ def stands(effect: Effect, subject: Part) -> bool:
         case ActionName.HAND_BACK_COLLECTION:
             return subject.flag("auto_advance") is True
         case ActionName.SUSPEND_SERVICE:
-            return subject.has("pause_collection")
+            return subject.has("pause_collection") and subject.part("metadata").text(PAUSED_BY) == effect.key
         case ActionName.REINSTATE_SERVICE:
             return not subject.has("pause_collection")
         case ActionName.WRITE_OFF:
