@@ -1,6 +1,5 @@
 """What changed at Stripe, from the list of its events: everything that a webhook would have told, and from when on."""
 
-from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 
 import pytest
@@ -8,11 +7,10 @@ import pytest
 from recoup.errors import Malformed
 from recoup.events import ObjectRef
 from recoup.ports import FIRST_LOOK_BACK
-from tests.contract.stripe_bench import billing
 from tests.vendors.stripe_bank import Card
 from tests.vendors.stripe_paperwork import credit, revoke
-from tests.vendors.stripe_stage import Stage, stage
-from tests.vendors.stripe_state import Customer, Invoice, Version
+from tests.vendors.stripe_stage import Stage
+from tests.vendors.stripe_state import Customer, Invoice
 from tools.billing.stripe import StripeBilling
 from tools.billing.stripe_changes import LISTS, TYPES
 from tools.billing.stripe_types import TYPES as READ_TYPES
@@ -31,18 +29,6 @@ IMPLIED = {
     "payment_method.card_automatically_updated": "payment_method.automatically_updated",
     "customer.created": NO_DEBT,
 }
-
-
-@pytest.fixture(params=list(Version))
-def here(request: pytest.FixtureRequest) -> Generator[Stage]:
-    with stage(request.param) as served:
-        yield served
-
-
-@pytest.fixture
-async def platform(here: Stage) -> AsyncGenerator[StripeBilling]:
-    async with billing(here) as adapter:
-        yield adapter
 
 
 @pytest.fixture

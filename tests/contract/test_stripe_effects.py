@@ -1,6 +1,5 @@
 """What each action does at Stripe, seen in the double's own books."""
 
-from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 
 import pytest
@@ -13,23 +12,11 @@ from recoup.ports import Absent, EffectResult
 from tests.contract.stripe_bench import billing, charge_of, effect_on
 from tests.contract.tellings import what_was_done
 from tests.vendors.stripe_bank import Card
-from tests.vendors.stripe_stage import Stage, stage
+from tests.vendors.stripe_stage import Stage
 from tests.vendors.stripe_state import Charge, Invoice, Subscription, Version
 from tools.billing.stripe import StripeBilling
 
 A_MONTH = timedelta(days=30)
-
-
-@pytest.fixture(params=list(Version))
-def here(request: pytest.FixtureRequest) -> Generator[Stage]:
-    with stage(request.param) as served:
-        yield served
-
-
-@pytest.fixture
-async def platform(here: Stage) -> AsyncGenerator[StripeBilling]:
-    async with billing(here) as adapter:
-        yield adapter
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 
 import httpx
@@ -15,26 +14,14 @@ from tests.contract.tellings import looked_up, what_was_done
 from tests.vendors.chassis import Attempt
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.stripe_bank import Card
-from tests.vendors.stripe_stage import Stage, stage
-from tests.vendors.stripe_state import Charge, Invoice, Version
+from tests.vendors.stripe_stage import Stage
+from tests.vendors.stripe_state import Charge, Invoice
 from tools.billing.stripe import StripeBilling
 
 KEY = "act_lost"
 DAY = timedelta(days=1)
 PAY = "/v1/invoices"
 Owed = tuple[Invoice, Card]
-
-
-@pytest.fixture(params=list(Version))
-def here(request: pytest.FixtureRequest) -> Generator[Stage]:
-    with stage(request.param) as served:
-        yield served
-
-
-@pytest.fixture
-async def platform(here: Stage) -> AsyncGenerator[StripeBilling]:
-    async with billing(here) as adapter:
-        yield adapter
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is read of an invoice at Stripe, in both shapes of its API, and what thin events and lost ones are completed to."""
 
 import json
-from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 
 import pytest
@@ -9,27 +8,15 @@ import pytest
 from recoup.errors import BillingUnavailable, Misconfigured, NotFetchable, NotFound
 from recoup.events import CancellationKind, EventKind, ObjectRef
 from recoup.invoice import AttemptStatus, CredentialSlot, Initiator, Rail
-from tests.contract.stripe_bench import billing, charge_of, effect_on
+from tests.contract.stripe_bench import charge_of, effect_on
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.stripe_bank import Card
-from tests.vendors.stripe_stage import Stage, stage
+from tests.vendors.stripe_stage import Stage
 from tests.vendors.stripe_state import Charge, Customer, Event, Invoice, Subscription, Version
 from tools.billing.stripe import StripeBilling
 from tools.billing.stripe_events import read_event
 
 SUBSCRIPTION, CUSTOMER, BACKUP = CredentialSlot.SUBSCRIPTION, CredentialSlot.CUSTOMER, CredentialSlot.BACKUP
-
-
-@pytest.fixture(params=list(Version))
-def here(request: pytest.FixtureRequest) -> Generator[Stage]:
-    with stage(request.param) as served:
-        yield served
-
-
-@pytest.fixture
-async def platform(here: Stage) -> AsyncGenerator[StripeBilling]:
-    async with billing(here) as adapter:
-        yield adapter
 
 
 @pytest.fixture
