@@ -1,6 +1,5 @@
 """``recoup connections backfill`` as a person uses it, against a sandbox over HTTP and a real database."""
 
-import asyncio
 import json
 import os
 import pty
@@ -13,21 +12,20 @@ import time
 from collections.abc import Callable, Generator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
 
 from memory.database import Database
 from recoup.clock import wall_now
+from tests.command import COMMAND, Said, run_recoup
 from tests.contract.recurly_bench import RecurlyBench, recurly_bench
 from tests.deciding import rows
 from tests.sandbox_server import API_KEY, WEBHOOK_SECRET, advance, client_of, running_sandbox, sandbox_options
 from tests.vendors.chassis_trouble import Trouble
 from tests.vendors.recurly import API_KEY as RECURLY_KEY
 
-# Whoever starts the tests in the background has Ctrl-C ignored in all that they start.
-COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from api.cli.main import main; main(prog_name='recoup')"
 # A page of history has a hundred.
 INVOICES = 130
 TOML = """
@@ -43,35 +41,16 @@ webhook_secrets = ["env:SANDBOX_SECRET"]
 """
 
 
-class Said(NamedTuple):
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-
 class Recoup:
     """The command on the test's database, with two connections."""
 
     def __init__(self, database_url: str, home: Path, address: str) -> None:
         (home / "recoup.toml").write_text(TOML.format(address=address), encoding="utf-8")
         places = {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "RECOUP_CONFIG": str(home / "recoup.toml")}
-        self._environment = os.environ | places | {"SANDBOX_KEY": API_KEY, "SANDBOX_SECRET": WEBHOOK_SECRET}
+        self._environment = places | {"SANDBOX_KEY": API_KEY, "SANDBOX_SECRET": WEBHOOK_SECRET}
 
     async def __call__(self, *arguments: str) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            COMMAND,
-            *("connections", "backfill", *arguments),
-            env=self._environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return Said(process.returncode, out.decode(), err.decode())
+        return await run_recoup(self._environment, "connections", "backfill", *arguments)
 
 
 @pytest.fixture
@@ -118,7 +97,7 @@ class Shop:
         toml = f'platform = "recurly"\napi_key = "env:RECURLY_KEY"\napi_base = "{bench.url}"\nwebhook_secrets = ["env:RECURLY_KEY"]\n'
         (home / "recoup.toml").write_text(f"[connections.recurly]\nlimit_share = 1.0\n{toml}", encoding="utf-8")
         places = {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "RECOUP_CONFIG": str(home / "recoup.toml")}
-        self._environment = os.environ | places | {"RECURLY_KEY": RECURLY_KEY, "TERM": "xterm", "COLUMNS": "100"}
+        self._environment = places | {"RECURLY_KEY": RECURLY_KEY, "TERM": "xterm", "COLUMNS": "100"}
 
     def start(self, **how: Any) -> subprocess.Popen[str]:
         """The command, running."""

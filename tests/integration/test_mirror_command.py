@@ -1,16 +1,13 @@
 """``recoup connections mirror`` and ``recoup doctor`` as a person uses them: what a platform did not take, why, and once more."""
 
-import asyncio
-import os
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from memory import mirror
 from memory.database import Database
 from recoup.clock import wall_now
+from tests.command import Said, run_recoup
 from tests.deciding import rows
 from tests.factories import NOW
 from tests.fakes import make_services
@@ -27,35 +24,16 @@ mirror = true
 WHY = "Misconfigured: connections.sandbox: the api_key lacks the permission rak_invoice_write"
 
 
-class Said(NamedTuple):
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-
 class Recoup:
     """The command on the test's database."""
 
     def __init__(self, database_url: str, home: Path) -> None:
         (home / "recoup.toml").write_text(TOML, encoding="utf-8")
         places = {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "RECOUP_CONFIG": str(home / "recoup.toml")}
-        self._environment = os.environ | places | {"SANDBOX_KEY": "sk", "SANDBOX_SECRET": "whsec", "COLUMNS": "250"}
+        self._environment = places | {"SANDBOX_KEY": "sk", "SANDBOX_SECRET": "whsec", "COLUMNS": "250"}
 
     async def __call__(self, *arguments: str) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            "from api.cli.main import main; main(prog_name='recoup')",
-            *arguments,
-            env=self._environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return Said(process.returncode, out.decode(), err.decode())
+        return await run_recoup(self._environment, *arguments)
 
 
 @pytest.fixture

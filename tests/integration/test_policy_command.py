@@ -1,11 +1,8 @@
 """``recoup policy`` as a person uses it: read, compare, try on the decisions of the past, put in force."""
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 
 import pytest
 
@@ -15,6 +12,7 @@ from memory.decisions import Conclusion, DecisionState, Stamp
 from recoup.gate import judge
 from recoup.policy import Policy, default_policy_text
 from recoup.proposal import Proposal
+from tests.command import Said, run_recoup
 from tests.factories import FAILED_AT, NOW, make_facts, make_message, make_note, proposed
 
 BOLD = default_policy_text().replace('mode = "approve"', 'mode = "auto"').replace("last_day = 28", "last_day = 30")
@@ -28,34 +26,14 @@ ROWS_OF_A_CASE: tuple[LiteralString, ...] = (
 )
 
 
-class Said(NamedTuple):
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-
 class Recoup:
     """The command ``recoup policy`` on the test's database."""
 
     def __init__(self, database_url: str, home: Path) -> None:
-        self._environment = os.environ | {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "COLUMNS": "200"}
+        self._environment = {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "COLUMNS": "200"}
 
     async def __call__(self, *arguments: object) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            "from api.cli.main import main; main(prog_name='recoup')",
-            "policy",
-            *map(str, arguments),
-            env=self._environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return Said(process.returncode, out.decode(), err.decode())
+        return await run_recoup(self._environment, "policy", *arguments)
 
 
 @pytest.fixture

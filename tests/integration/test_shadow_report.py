@@ -1,11 +1,8 @@
 """The report on shadow mode: what was noted beside what others did, what followed, and no claim about what nobody knows."""
 
 import ast
-import asyncio
 import json
-import os
 import re
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +19,7 @@ from recoup.case import Attribution, CaseStatus
 from recoup.clock import FixedClock
 from recoup.events import EventKind, Reading
 from recoup.invoice import AttemptStatus, Initiator, InvoiceStatus
+from tests.command import run_recoup
 from tests.deciding import actions_of, failure_of, rows, set_policy
 from tests.factories import NOW, account_snapshot
 from tests.fakes import make_services
@@ -197,18 +195,9 @@ async def recoup(database_url: str, home: Path, *arguments: str) -> tuple[str, s
     """What ``recoup shadow report`` prints, and what it complains of."""
     (home / "recoup.toml").write_text("", encoding="utf-8")
     places = {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "RECOUP_CONFIG": str(home / "recoup.toml")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from api.cli.main import main; main(prog_name='recoup')",
-        *("shadow", "report", *arguments),
-        env=os.environ | places,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out.decode(), err.decode()
+    said = await run_recoup(places, "shadow", "report", *arguments)
+    assert said.code == 0, said.err
+    return said.out, said.err
 
 
 async def test_the_command_tells_people_and_programs_the_same(db: Database, database_url: str, tmp_path: Path) -> None:

@@ -1,46 +1,23 @@
 """``recoup audit`` as a person uses it: verify the chains, read one, check the invariants. Exit codes 0, 1 and 2."""
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from evals.invariants import INVARIANTS
+from tests.command import Said, run_recoup
 from tests.integration.invariants.conftest import Copy
-
-
-class Said(NamedTuple):
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
 
 
 class Audit:
     """The command ``recoup audit`` on the test's database."""
 
     def __init__(self, database_url: str, home: Path) -> None:
-        self._environment = os.environ | {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "COLUMNS": "200"}
+        self._environment = {"RECOUP_DATABASE_URL": database_url, "RECOUP_HOME": str(home), "COLUMNS": "200"}
 
     async def __call__(self, *arguments: object) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            "from api.cli.main import main; main(prog_name='recoup')",
-            "audit",
-            *map(str, arguments),
-            env=self._environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return Said(process.returncode, out.decode(), err.decode())
+        return await run_recoup(self._environment, "audit", *arguments)
 
 
 @pytest.fixture
