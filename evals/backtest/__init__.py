@@ -1,0 +1,1 @@
+"""Policies of recovery played against one another in a world, on equal draws."""
