@@ -74,7 +74,7 @@ async def _run_with_progress(scene: "Stage", console: "Console", stop: asyncio.E
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from api.demo.driver import Driver
-    from tools.sandbox.world import DEFAULT_START
+    from tools.sandbox.population import DEFAULT_START
 
     plot = scene.plot
     console.print(

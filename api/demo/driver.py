@@ -16,7 +16,7 @@ from api.demo.due import DueWork, due_work, newly_sent
 from api.demo.scene import Stage
 from memory import timers
 from recoup.errors import Retryable
-from tools.sandbox.world import DEFAULT_START, on_grid
+from tools.sandbox.population import DEFAULT_START, on_grid
 
 JUST_BEFORE = timedelta(seconds=0.5)
 POLL_SECONDS = 0.02

@@ -13,7 +13,7 @@ from memory import audit_log, counts
 from memory.database import Read
 from recoup.money import format_money
 from recoup.record import Record
-from tools.sandbox.world import CURRENCY
+from tools.sandbox.people import CURRENCY
 
 
 class Group(Record):

@@ -19,7 +19,7 @@ from recoup.clock import wall_now
 from recoup.errors import Misconfigured
 from recoup.people import Role
 from recoup.settings import Connection, Settings
-from tools.sandbox.world import DEFAULT_START
+from tools.sandbox.population import DEFAULT_START
 
 LOOPBACK = "127.0.0.1"
 CONNECTION = "sandbox"

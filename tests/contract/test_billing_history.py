@@ -20,7 +20,7 @@ from tests.vendors.stripe_stage import stage
 from tests.vendors.stripe_state import Version
 from tools.billing.events_only import EventsOnly
 from tools.billing.sandbox import SandboxBilling
-from tools.sandbox.world import DEFAULT_START as SANDBOX_START
+from tools.sandbox.population import DEFAULT_START as SANDBOX_START
 
 LONG_AGO = timedelta(days=365)
 HOW_MANY = 120

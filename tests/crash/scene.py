@@ -27,7 +27,7 @@ from tests.crash.points import DATABASE, MAIL, PLATFORM, WEBHOOKS
 from tests.crash.protocols import Protocol, http, postgres, smtp
 from tests.crash.storm import MAIL_SERVER, Storm
 from tests.crash.wires import Streams, Wire
-from tools.sandbox.world import DEFAULT_START
+from tools.sandbox.population import DEFAULT_START
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {"RECOUP_SANDBOX_API_KEY": "sk_test_crash", "RECOUP_SANDBOX_WEBHOOK_SECRET": "whsec_crash"}

@@ -32,7 +32,7 @@ from tools.sandbox.answers import Fault, answer
 from tools.sandbox.effects import Order
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
-from tools.sandbox.world import DEFAULT_START, World
+from tools.sandbox.population import DEFAULT_START, World
 
 PATIENCE_SECONDS = 20.0
 

@@ -7,7 +7,7 @@ import pytest
 from tools.sandbox.behaviour import Doing, move_after_message, moves_after_failure
 from tools.sandbox.causes import Card, Cause, Code, Pay, approves, days_since_pay
 from tools.sandbox.draws import Dice
-from tools.sandbox.world import APART, DEFAULT_START, Bill, Person, Role, World, instant, on_grid
+from tools.sandbox.population import APART, DEFAULT_START, Bill, Person, Role, World, instant, on_grid
 
 LADDER_DAYS = (1, 3, 7, 12)
 MESSAGE_DAYS = (0, 3, 7, 14)

@@ -9,7 +9,7 @@ from tools.sandbox.causes import approves
 from tools.sandbox.rows import AttemptRow, InvoiceRow, MethodRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
-from tools.sandbox.world import on_grid
+from tools.sandbox.population import on_grid
 
 Initiator = Literal["recoup", "platform", "customer"]
 Status = Literal["processing", "succeeded", "failed", "reversed"]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from recoup.record import Record
 from tools.sandbox.causes import Cause
 from tools.sandbox.draws import Dice
-from tools.sandbox.world import Bill, Person, Role, on_grid
+from tools.sandbox.population import Bill, Person, Role, on_grid
 
 
 class Doing(StrEnum):

@@ -11,7 +11,7 @@ from tools.sandbox.people import card_with, method_of
 from tools.sandbox.rows import AgendaRow, InvoiceRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
-from tools.sandbox.world import Role, on_grid
+from tools.sandbox.population import Role, on_grid
 
 PERIOD_ENDS_DAYS = 10
 DISPUTES_WON = 0.5

@@ -1,9 +1,11 @@
 """Who the simulated customers are: plans, prices, places and names, each drawn by itself."""
 
 from recoup.record import Record
-from tools.sandbox.causes import FIRST_DECLINES, PAYDAYS, Card, Cause, Code
+from tools.sandbox.causes import FIRST_DECLINES, Card, Cause, Code, Pay
 from tools.sandbox.draws import Dice
+from tools.sandbox.parameters import parameters_of
 
+CURRENCY = "USD"
 GOOD_CODE = Code(decline="insufficient_funds", network="51")  # what a good card answers on its rare bad day
 
 
@@ -86,13 +88,13 @@ def price_minor(dice: Dice, customer: str, tier: str, bill: int) -> int:
 
 def failing_card(dice: Dice, owner: str) -> Card:
     """A card whose first charge of the period fails, with the truth behind it."""
-    cause, code = dice.choose(FIRST_DECLINES, owner, "cause")
+    cause, code = FIRST_DECLINES[dice.choose(tuple(parameters_of(dice.seed).causes.items()), owner, "cause")]
     return _card(dice, owner, cause, code)
 
 
 def card_with(dice: Dice, owner: str, cause: Cause) -> Card:
     """A card of a known cause; ``good`` ones serve as replacements and backups."""
-    code = next((code for (is_cause, code), _ in FIRST_DECLINES if is_cause is cause), GOOD_CODE)
+    code = next((code for is_cause, code in FIRST_DECLINES.values() if is_cause is cause), GOOD_CODE)
     return _card(dice, owner, cause, code)
 
 
@@ -101,7 +103,7 @@ def _card(dice: Dice, owner: str, cause: Cause, code: Code) -> Card:
         fingerprint=f"fp_{dice.seed}_{owner}",
         cause=cause,
         code=code,
-        pay=dice.choose(PAYDAYS, owner, "pay"),
+        pay=Pay(dice.choose(tuple(parameters_of(dice.seed).pay.items()), owner, "pay")),
         pay_day=dice.whole(1, 28, owner, "pay day"),
     )
 

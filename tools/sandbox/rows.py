@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 
 from recoup.record import Record
 from tools.sandbox.people import Method
-from tools.sandbox.world import Bill, Person
+from tools.sandbox.population import Bill, Person
 
 
 def _from_json(model: type[Record]) -> BeforeValidator:

@@ -22,7 +22,7 @@ from tools.sandbox.effects import Order, effects_of
 from tools.sandbox.exchanges import NamedExchanges
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
-from tools.sandbox.world import World
+from tools.sandbox.population import Population
 
 DATABASE_FILE = "sandbox.sqlite3"
 DAY_SECONDS = 86_400.0
@@ -76,7 +76,7 @@ class Contact(BaseModel):
 def create_sandbox(options: Options) -> FastAPI:
     """The application. Everything it knows is in one SQLite file under ``options.home``."""
     store = Store(options.home / DATABASE_FILE)
-    sim = Simulation(store, World(seed=options.seed, cases=options.cases, days=options.days), options.channel)
+    sim = Simulation(store, Population(seed=options.seed, cases=options.cases, days=options.days), options.channel)
     with store.transaction():
         sim.settle_in()
     courier = Courier(sim, options.webhook_url, options.webhook_secret) if options.webhook_url else None

@@ -11,7 +11,7 @@ from tools.sandbox.behaviour import Doing, Move
 from tools.sandbox.people import Method
 from tools.sandbox.rows import CustomerRow, InvoiceRow, MethodRow, NoteRow, SubscriptionRow
 from tools.sandbox.store import RowT, Store, stamp
-from tools.sandbox.world import DEFAULT_START, GRID, Person, World, on_grid
+from tools.sandbox.population import DEFAULT_START, GRID, Person, Population, on_grid
 
 LATE_STEPS = (1, 4)  # a late webhook comes this many steps of the grid later
 
@@ -28,7 +28,7 @@ class Channel:
 class Simulation:
     """Reads and writes inside the caller's transaction. Draws are keyed by what they are about, never by when they are made."""
 
-    def __init__(self, store: Store, world: World, channel: Channel) -> None:
+    def __init__(self, store: Store, world: Population, channel: Channel) -> None:
         self.store, self.world, self.dice, self.channel = store, world, world.dice, channel
 
     def settle_in(self) -> None:

@@ -9,7 +9,7 @@ from tools.sandbox.behaviour import Doing
 from tools.sandbox.causes import Code
 from tools.sandbox.rows import AttemptRow, CustomerRow, EffectRow, InvoiceRow, MethodRow
 from tools.sandbox.simulation import Simulation
-from tools.sandbox.world import CURRENCY
+from tools.sandbox.people import CURRENCY
 
 Json = dict[str, object]
 
