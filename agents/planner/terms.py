@@ -31,7 +31,7 @@ class Terms:
     attempt_share: float = 0.0
     message_minor: Mapping[str, float] = field(default_factory=dict[str, float])
     customer_worth_invoices: float = 3.0
-    lost_per_day: float = 0.004
+    lost_per_day: float = 0.01
 
     def charge_price(self, amount_minor: float) -> float:
         """What one charge of so much costs, approved or not."""
@@ -49,7 +49,6 @@ class Option:
     chance: float
     channel: str | None = None
     loses: float = 0.0
-    slot: int = -1
 
 
 @dataclass(frozen=True, slots=True)
