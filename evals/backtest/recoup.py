@@ -24,9 +24,9 @@ class Recoup:
     model: Model
     house: House = House()
     name: str = "recoup"
-    attempt_share: float = 0.004
-    worth: float = 2.0
-    lost: float = 0.01
+    attempt_share: float = 0.03
+    worth: float = 1.5
+    lost: float = 0.015
 
     def next(self, seen: Seen) -> Move | None:
         """See ``rollout.Policy``."""
