@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval. None: nothing to divide by; an interval is None where a resample had nothing to divide by."""
+    """A figure with its 95% interval. None: nothing to divide by; an interval is None where a resample had nothing to divide by."""
 
     value: float | None
     ci: tuple[float, float] | None
