@@ -6,17 +6,11 @@ from typing import assert_never
 from recoup.errors import Malformed
 from tools.sandbox import bank
 from tools.sandbox.behaviour import Doing, Move, move_after_message
-<<<<<<< HEAD
-from tools.sandbox.causes import Cause
-from tools.sandbox.people import card_with, method_of
-from tools.sandbox.population import Role, on_grid
-=======
 from tools.sandbox.cards import REISSUED
 from tools.sandbox.causes import DAY, HOUR, Cause
 from tools.sandbox.customers import Heard
 from tools.sandbox.population import Role, on_grid
 from tools.sandbox.protocol import Channel, ContactKind
->>>>>>> sandbox-physics
 from tools.sandbox.rows import AgendaRow, InvoiceRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
