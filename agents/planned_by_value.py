@@ -162,4 +162,4 @@ def _left_out(option: Option, why_not: str) -> Alternative:
 
 def _worth(option: Option, facts: CaseFacts) -> str:
     value = format_money(round(option.value_minor), facts.invoice.currency)
-    return f"{option.chance:.0%} likely to bring the money, worth {value}"
+    return f"{option.chance:.0%} likely to bring the money, and it adds {value} to what the plan is worth"
