@@ -46,13 +46,13 @@ def write_report(out: Path, found: Comparison, policies: Mapping[str, Played], c
 def report_html(found: Comparison, pictures: Mapping[str, bytes], currency: str, replay: Replay | None = None) -> str:
     """The whole page."""
     parts = [
-        _opening(found),
+        _opening(found, has_history=replay is not None),
         _compared(found),
         _policies(found, currency),
         _against(found),
         _categories(found),
         _seeds(found),
-        *([] if replay is None else ["<h2>Your own history, replayed</h2>", replay_html(replay)]),
+        *([] if replay is None else ["<h2>A history, replayed</h2>", replay_html(replay)]),
         "<h2>In pictures</h2>",
         *(_figure(name, pictures[name]) for name in CAPTIONS if name in pictures),
         "<h2>How everything is defined</h2>",
@@ -64,7 +64,8 @@ def report_html(found: Comparison, pictures: Mapping[str, bytes], currency: str,
     return template.substitute(title=escape(f"Backtest in {found.world}"), body="\n".join(parts))
 
 
-def _opening(found: Comparison) -> str:
+def _opening(found: Comparison, *, has_history: bool) -> str:
+    but = ", but for the history that is replayed," if has_history else ""
     cards = [
         ("Lift", found.lift, f"net value beyond {found.best_baseline}, the best other policy"),
         ("Edge", found.edge, f"of the way from {found.best_baseline} to the oracle"),
@@ -82,9 +83,9 @@ def _opening(found: Comparison) -> str:
         + escape(headline(found))
         + "</p>"
         + paragraph(" ".join(supporting(found)))
-        + '<div class="simulated"><strong>Simulated.</strong> No real customer was charged or written to. Every figure on this page is of a'
-        " made-up population whose rules are written down; it shows how policies compare there, not what your customers will do.</div>"
-        + f'<div class="cards">{shown}</div>'
+        + '<div class="simulated"><strong>Simulated.</strong> No real customer was charged or written to. Every figure on this page'
+        f"{but} is of a made-up population whose rules are written down; it shows how policies compare there, not what your customers"
+        " will do.</div>" + f'<div class="cards">{shown}</div>'
     )
 
 

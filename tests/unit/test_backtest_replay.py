@@ -146,7 +146,7 @@ def test_the_report_says_what_cannot_be_known(tmp_path: Path) -> None:
     page = replay_html(replay(read_history(tmp_path / "history.jsonl"), {"<fixed>": Ladder(2)}))
     assert "What cannot be known from a history" in page
     assert "&lt;fixed&gt;" in page
-    assert "you recovered 100.0% of them" in page
+    assert "1 payments failed, and 100.0% of them were recovered" in page
 
 
 def test_a_history_without_cases_has_shares_of_nothing(tmp_path: Path) -> None:
