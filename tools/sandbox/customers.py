@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, log
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tools.sandbox.causes import DAY, HOUR, NEEDS_THE_CUSTOMER, Cause, normal
 from tools.sandbox.draws import Dice
@@ -18,8 +18,7 @@ SOON_HOURS = 48.0
 FOUR_WEEKS = 28.0
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """Something that somebody does, and when (POSIX seconds)."""
 
     at: float
@@ -71,7 +70,9 @@ class Customers:
     def moved(self, who: str, cause: Cause, heard: Heard) -> float:
         """How likely the message makes them pay or put another card on file."""
         numbers = self.parameters.messages
-        share = numbers["moves_share"] * exp(numbers["people_spread"] * normal(self.dice, who, "responds") - numbers["people_spread"] ** 2 / 2)
+        share = numbers["moves_share"] * exp(
+            numbers["people_spread"] * normal(self.dice, who, "responds") - numbers["people_spread"] ** 2 / 2
+        )
         share *= numbers["tired_times"] ** heard.ordinal * self._later(heard.after_days)
         if heard.channel == "sms":
             share *= numbers["sms_times"]
