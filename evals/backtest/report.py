@@ -1,12 +1,9 @@
 """The report of a backtest: one HTML file that stands alone, its pictures, and the figures as JSON beside it."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from evals.backtest.figures import NON_INFERIORITY_MARGIN, ORACLE, RECOUP, Against, Comparison, PolicyFigures
 from evals.backtest.outcome import WINDOW_DAYS
@@ -16,8 +13,7 @@ from evals.backtest.replay import Replay
 from evals.backtest.replay_text import replay_html
 from evals.backtest.report_words import DEFINITIONS, LIMITS
 from evals.backtest.wording import POLICIES, category_words, headline, number, percent, signed, spread, supporting
-from evals.canvas import DOTS_PER_INCH
-from evals.html import Cell, definitions, listed, paragraph, table
+from evals.html import Cell, definitions, figure, listed, page, paragraph, table
 from recoup.money import format_money
 
 CAPTIONS = {
@@ -38,9 +34,9 @@ def write_report(out: Path, found: Comparison, policies: Mapping[str, Played], c
         (out / f"{name}.png").write_bytes(picture)
     result = found.as_json() | ({} if replay is None else {"replay": replay.as_json()})
     (out / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    page = out / "report.html"
-    page.write_text(report_html(found, pictures, currency, replay), encoding="utf-8")
-    return page
+    report = out / "report.html"
+    report.write_text(report_html(found, pictures, currency, replay), encoding="utf-8")
+    return report
 
 
 def report_html(found: Comparison, pictures: Mapping[str, bytes], currency: str, replay: Replay | None = None) -> str:
@@ -54,14 +50,13 @@ def report_html(found: Comparison, pictures: Mapping[str, bytes], currency: str,
         _seeds(found),
         *([] if replay is None else ["<h2>A history, replayed</h2>", replay_html(replay)]),
         "<h2>In pictures</h2>",
-        *(_figure(name, pictures[name]) for name in CAPTIONS if name in pictures),
+        *(figure(name, pictures[name], caption) for name, caption in CAPTIONS.items() if name in pictures),
         "<h2>How everything is defined</h2>",
         definitions(DEFINITIONS),
         "<h2>What this does not say</h2>",
         listed(LIMITS),
     ]
-    template = Template(files("evals.backtest").joinpath("report.html").read_text(encoding="utf-8"))
-    return template.substitute(title=escape(f"Backtest in {found.world}"), body="\n".join(parts))
+    return page(f"Backtest in {found.world}", parts)
 
 
 def _opening(found: Comparison, *, has_history: bool) -> str:
@@ -191,13 +186,6 @@ def _seeds(found: Comparison) -> str:
     rows = [(f"seed {seed}", *(percent(one[name]) for name in ("lift", "edge", "score"))) for seed, one in found.by_seed.items()]
     text = "Each seed is a world of its own, drawn from the same ranges. How far they differ is no part of the intervals above."
     return "<h2>Seed by seed</h2>" + table(("", "Lift", "Edge", "Score"), rows, above=text)
-
-
-def _figure(name: str, picture: bytes) -> str:
-    data = b64encode(picture).decode("ascii")
-    # The pictures are sharper than they are shown; a PNG says its width in its bytes 16 to 20.
-    size = f'alt="{escape(name.replace("_", " "))}" width="{int.from_bytes(picture[16:20]) * 108 // DOTS_PER_INCH}"'
-    return f'<figure><img {size} src="data:image/png;base64,{data}"><figcaption>{escape(CAPTIONS[name])}</figcaption></figure>'
 
 
 def _marks(found: Comparison) -> dict[str, str]:
