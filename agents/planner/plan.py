@@ -1,18 +1,19 @@
 """One joint plan for a case: which charges and messages are worth more than they cost, and when. Pure; the same situation, the same plan.
 
-Steps are added one by one, each time the one that adds most to the value of the whole. What a step adds is exact for the plan at hand: under
-every truth that may be behind the decline, how likely the case is still open by then, times what the step brings more than the later steps
-would have brought anyway, less its price. So no two charges are spent on one payday, a message is held back where a charge is about to
-succeed, what is left of the budget keeps its worth, and nothing is done that does not pay. After every outcome the plan is made anew.
+Steps are added one by one, each time the one that adds most to the value of the whole. What a step adds is exact for the plan at hand:
+under every truth that may be behind the decline, how likely the case is still open by then, times what the step brings more than the later
+steps would have brought anyway, less its price. So no two charges are spent on one payday, a message is held back where a charge is about
+to succeed, what is left of the budget keeps its worth, and nothing is done that does not pay. After every outcome the plan is made anew.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.planner.belief import Belief
 from agents.planner.model import Model
-from agents.planner.paydays import Floats, Ints, local_days, since_payday
+from agents.planner.paydays import Floats, Ints
 from agents.planner.situation import DAY, HOUR, Situation
 from agents.planner.slots import MESSAGES_APART_HOURS, charge_times, message_times
 from agents.planner.terms import Kind, Option, Plan, Terms
@@ -20,6 +21,7 @@ from agents.planner.terms import Kind, Option, Plan, Terms
 MOST_CHARGE_TIMES = 48
 # Once a charge has failed in a pay period, so much is left of the chance of another in the same one.
 SAME_PERIOD_TIMES = 0.3
+TOO_UNLIKELY = 5e-4  # truths of less weight are left out of a plan
 APART_HOURS, APART_HOURS_WHERE_AWAY = 24.0, 4.0
 
 
@@ -39,7 +41,7 @@ class _Step:
 @dataclass
 class _Board:
     """The charges that may still be chosen, and the steps that have been, in the order of time. ``brings``: one row a truth, one column a
-    time, the chosen charges' failures considered."""
+    time, the chosen charges' failures considered. ``payday``: of every truth and time, which payday came before; -1 where there is none."""
 
     situation: Situation
     terms: Terms
@@ -57,7 +59,8 @@ def make_plan(situation: Situation, model: Model, terms: Terms) -> Plan:
     belief = model.believe(situation)
     board = _lay_out(belief, model, terms)
     while True:
-        options = [option for option in (_best_charge(board), _best_message(board, model)) if option]
+        spans = _spans(board)
+        options = [option for option in (_best_charge(board, spans), _best_message(board, spans, model)) if option]
         best = max(options, key=lambda option: option[0], default=None)
         if best is None or best[0] <= 0:
             return _told(board, belief, options)
@@ -74,8 +77,9 @@ def _lay_out(belief: Belief, model: Model, terms: Terms) -> _Board:
     if len(at):
         chances = model.correct(belief, at, chances)
     apart = APART_HOURS_WHERE_AWAY if belief.share("passing") > 0.5 else APART_HOURS
-    payday = since_payday(local_days(at, situation.offset_hours))[1]
-    return _Board(situation, terms, belief.weights, at, chances, payday, apart * HOUR, np.ones(len(at), dtype=bool))
+    truths = np.flatnonzero(belief.weights > TOO_UNLIKELY)
+    weights = belief.weights[truths] / belief.weights[truths].sum()
+    return _Board(situation, terms, weights, at, chances[truths], belief.paydays(at)[truths], apart * HOUR, np.ones(len(at), dtype=bool))
 
 
 def _in_time(at: Floats, situation: Situation, terms: Terms) -> Floats:
@@ -83,42 +87,47 @@ def _in_time(at: Floats, situation: Situation, terms: Terms) -> Floats:
     return (1 - terms.lost_per_day) ** ((at - situation.now) / DAY)
 
 
-def _gains(board: _Board, at: Floats, brings: Floats, loses: Floats, price: Floats) -> Floats:
+class _Spans(NamedTuple):
+    """The time between the chosen steps: before the first, and after each. ``open``: under every truth, how likely the case is still open
+    then; ``later``: what the steps that follow are worth to one that is. One column a span."""
+
+    begin: Floats
+    open: Floats
+    later: Floats
+
+
+def _spans(board: _Board) -> _Spans:
+    still_open, later = [board.weights], [np.zeros_like(board.weights)]
+    kept = [(1 - step.brings) * (1 - step.loses) for step in board.steps]
+    begin = np.array([step.at for step in board.steps])
+    worth = board.situation.amount_minor * _in_time(begin, board.situation, board.terms)
+    for step_kept in kept:
+        still_open.append(still_open[-1] * step_kept)
+    for step, step_kept, step_worth in zip(reversed(board.steps), reversed(kept), worth[::-1], strict=True):
+        later.append(step.brings * step_worth - step.price + step_kept * later[-1])
+    return _Spans(begin, np.array(still_open).T, np.array(later[::-1]).T)
+
+
+def _gains(board: _Board, spans: _Spans, at: Floats, brings: Floats, loses: Floats, price: Floats) -> Floats:
     """What one more step at each time would add to the plan."""
-    situation, steps = board.situation, board.steps
-    place = np.searchsorted([step.at for step in steps], at, side="left")
-    open_before, later = _segments(board)
-    alive = open_before[place].T
-    worth = situation.amount_minor * _in_time(at, situation, board.terms)
-    without = later[place].T
+    place = np.searchsorted(spans.begin, at, side="left")
+    alive, without = spans.open[:, place], spans.later[:, place]
+    worth = board.situation.amount_minor * _in_time(at, board.situation, board.terms)
     return (alive * (brings * (worth - without) - loses * without)).sum(axis=0) - price * alive.sum(axis=0)
 
 
-def _segments(board: _Board) -> tuple[Floats, Floats]:
-    """Between the chosen steps, under every truth: how likely the case is still open, and what the steps that follow are worth to one that
-    is. One row before each step and one after the last."""
-    open_before = [board.weights]
-    for step in board.steps:
-        open_before.append(open_before[-1] * (1 - step.brings) * (1 - step.loses))
-    later = [np.zeros_like(board.weights)]
-    for step in reversed(board.steps):
-        worth = board.situation.amount_minor * float(_in_time(np.array([step.at]), board.situation, board.terms)[0])
-        later.append(step.brings * worth - step.price + (1 - step.brings) * (1 - step.loses) * later[-1])
-    return np.array(open_before), np.array(later[::-1])
-
-
-def _best_charge(board: _Board) -> tuple[float, _Step] | None:
+def _best_charge(board: _Board, spans: _Spans) -> tuple[float, _Step] | None:
     charges = sum(step.kind == "retry" for step in board.steps)
     if not board.open.any() or charges >= board.terms.attempts_left:
         return None
     nothing, price = np.zeros(len(board.at)), board.terms.charge_price(board.situation.amount_minor)
-    gains = np.where(board.open, _gains(board, board.at, board.brings, nothing, nothing + price), -np.inf)
+    gains = np.where(board.open, _gains(board, spans, board.at, board.brings, nothing, nothing + price), -np.inf)
     best = int(np.argmax(gains))
     brings = board.brings[:, best]
     return float(gains[best]), _Step("retry", float(board.at[best]), brings, 0.0, price, float(board.weights @ brings))
 
 
-def _best_message(board: _Board, model: Model) -> tuple[float, _Step] | None:
+def _best_message(board: _Board, spans: _Spans, model: Model) -> tuple[float, _Step] | None:
     situation, terms, response = board.situation, board.terms, model.response
     before = [*(w.at for w in situation.written), *(step.at for step in board.steps if step.kind == "write")]
     if not situation.channels or len(before) >= terms.messages_most:
@@ -134,7 +143,7 @@ def _best_message(board: _Board, model: Model) -> tuple[float, _Step] | None:
         moves = response.moved(at, situation.failed_at, len(before), channel, needs_customer=situation.needs_customer) * in_window
         loses = response.lost(at, max(before, default=None), len(before))
         price = terms.message_minor.get(channel, 0.0) + loses * terms.customer_worth_invoices * situation.amount_minor
-        gains = _gains(board, at, np.broadcast_to(moves, (len(board.weights), len(at))), loses, price)
+        gains = _gains(board, spans, at, moves, loses, price)
         best = int(np.argmax(gains))
         brings = np.full(len(board.weights), moves[best])
         step = _Step("write", float(at[best]), brings, float(loses[best]), float(price[best]), float(moves[best]), channel)
@@ -148,20 +157,22 @@ def _choose(board: _Board, step: _Step) -> None:
         return
     chosen = int(np.argmin(np.abs(board.at - step.at)))
     board.open &= np.abs(board.at - step.at) >= board.apart
-    again = (board.payday == board.payday[:, chosen : chosen + 1]) & (board.at > step.at)[None, :]
-    ways = len(board.payday) * (len(board.weights) // len(board.payday))
-    board.brings[:ways] *= np.repeat(np.where(again, SAME_PERIOD_TIMES, 1.0), ways // len(board.payday), axis=0)
+    of_chosen = board.payday[:, chosen : chosen + 1]
+    again = (board.payday == of_chosen) & (of_chosen >= 0) & (board.at > step.at)[None, :]
+    board.brings = np.where(again, board.brings * SAME_PERIOD_TIMES, board.brings)
 
 
 def _told(board: _Board, belief: Belief, left_out: list[tuple[float, _Step]]) -> Plan:
     """The plan in numbers of whole cases, every step's chance as it stands when the case is still open by then."""
-    open_before, later = _segments(board)
+    spans = _spans(board)
     steps: list[Option] = []
-    for step, alive in zip(board.steps, open_before[:-1], strict=True):
-        total = max(float(alive.sum()), 1e-12)
-        chance = float(alive @ step.brings) / total
-        value = float(alive.sum()) * (board.situation.amount_minor * chance - step.price)
-        steps.append(Option(step.kind, step.at, value, chance, step.channel, step.loses))
+    for number, step in enumerate(board.steps):
+        alive = spans.open[:, number]
+        total = float(alive.sum())
+        chance = float(alive @ step.brings) / max(total, 1e-12)
+        steps.append(
+            Option(step.kind, step.at, total * (board.situation.amount_minor * chance - step.price), chance, step.channel, step.loses)
+        )
     others = tuple(Option(step.kind, step.at, gain, step.chance, step.channel, step.loses) for gain, step in left_out)
-    recovers = sum(float(alive @ step.brings) for step, alive in zip(board.steps, open_before[:-1], strict=True))
-    return Plan(tuple(steps), others, recovers, float(board.weights @ later[0]), belief.share("gone"))
+    recovers = sum(float(spans.open[:, number] @ step.brings) for number, step in enumerate(board.steps))
+    return Plan(tuple(steps), others, recovers, float(board.weights @ spans.later[:, 0]), belief.share("gone"))

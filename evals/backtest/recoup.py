@@ -1,6 +1,6 @@
 """Recoup's own planner as a policy of a backtest, bound by its house rules besides the absolute ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agents.planner.model import Model
@@ -22,7 +22,7 @@ class Recoup:
     """The planner with one model under one policy."""
 
     model: Model
-    house: House = House()
+    house: House = field(default_factory=House)
     name: str = "recoup"
     attempt_share: float = 0.03
     worth: float = 1.5
