@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from evals.backtest.figures import NON_INFERIORITY_MARGIN, ORACLE, RECOUP, Against, Comparison, PolicyFigures
 from evals.backtest.outcome import WINDOW_DAYS
-from evals.backtest.played import Played
 from evals.backtest.plots import draw
 from evals.backtest.replay import Replay
 from evals.backtest.replay_text import replay_html
@@ -26,17 +26,21 @@ CAPTIONS = {
 }
 
 
-def write_report(out: Path, found: Comparison, policies: Mapping[str, Played], currency: str = "USD", replay: Replay | None = None) -> Path:
+def write_report(out: Path, found: Comparison, currency: str = "USD", replay: Replay | None = None) -> Path:
     """Writes ``report.html``, ``result.json`` and the pictures into the folder, which is made, and tells where the report is."""
     out.mkdir(parents=True, exist_ok=True)
-    pictures = draw(found, policies, currency)
+    pictures = draw(found, currency)
     for name, picture in pictures.items():
         (out / f"{name}.png").write_bytes(picture)
-    result = found.as_json() | ({} if replay is None else {"replay": replay.as_json()})
-    (out / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (out / "result.json").write_text(json.dumps(result_of(found, replay), indent=2) + "\n", encoding="utf-8")
     report = out / "report.html"
     report.write_text(report_html(found, pictures, currency, replay), encoding="utf-8")
     return report
+
+
+def result_of(found: Comparison, replay: Replay | None = None) -> dict[str, Any]:
+    """The figures as the one object that ``recoup backtest --json`` ends in."""
+    return found.as_json() | ({} if replay is None else {"replay": replay.as_json()})
 
 
 def report_html(found: Comparison, pictures: Mapping[str, bytes], currency: str, replay: Replay | None = None) -> str:
