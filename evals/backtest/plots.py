@@ -119,7 +119,8 @@ def _attempts_and_recovery(found: Comparison) -> bytes:
     if oracle is not None and oracle.recovery_rate.value is not None:
         axes.axhline(oracle.recovery_rate.value, color=BOUND, linestyle="--", linewidth=1.2)
         axes.annotate("oracle's plan", (0, oracle.recovery_rate.value), textcoords="offset points", xytext=(4, 4), color=BOUND, fontsize=9)
-    axes.set(xlabel="attempts per failed payment", ylim=(0, None), xlim=(-0.05, max(x for x, _ in points.values()) * 1.2 + 0.1))
+    highest = max(figures.recovery_rate.value or 0 for figures in found.policies.values()) or 1.0
+    axes.set(xlabel="attempts per failed payment", ylim=(0, highest * 1.12), xlim=(-0.05, max(x for x, _ in points.values()) * 1.2 + 0.1))
     axes.yaxis.set_major_formatter(percent())
     titled(axes, "Attempts spent, and what they brought", "share recovered; up and to the left is better", "both")
     return png(figure)

@@ -90,7 +90,10 @@ def _opening(found: Comparison, *, has_history: bool) -> str:
 
 def _compared(found: Comparison) -> str:
     seeds = ", ".join(map(str, found.seeds))
-    where = f"Each policy was played on the same {found.cases:,} failed payments of world {found.world}, seeds {seeds}."
+    where = (
+        f"Each policy was played on the same {found.cases:,} failed payments of world {found.world}, seeds {seeds}. All of them ask the"
+        " networks' rules before every charge, and charge a card that was changed at once; all but never write to customers."
+    )
     picked = (
         f"The best other policy, {found.best_baseline}, was picked by its net value on {found.picked_on}."
         if found.best_baseline is not None
