@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from recoup.record import Record
+from tools.sandbox.banks import Banks
 from tools.sandbox.cards import Cards, Method
-from tools.sandbox.causes import Banks, Cause
+from tools.sandbox.causes import Cause
 from tools.sandbox.customers import Customers
 from tools.sandbox.draws import Dice
 from tools.sandbox.parameters import parameters_of
