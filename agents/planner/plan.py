@@ -1,0 +1,167 @@
+"""One joint plan for a case: which charges and messages are worth more than they cost, and when. Pure; the same situation, the same plan.
+
+Steps are added one by one, each time the one that adds most to the value of the whole. What a step adds is exact for the plan at hand: under
+every truth that may be behind the decline, how likely the case is still open by then, times what the step brings more than the later steps
+would have brought anyway, less its price. So no two charges are spent on one payday, a message is held back where a charge is about to
+succeed, what is left of the budget keeps its worth, and nothing is done that does not pay. After every outcome the plan is made anew.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agents.planner.belief import Belief
+from agents.planner.model import Model
+from agents.planner.paydays import Floats, Ints, local_days, since_payday
+from agents.planner.situation import DAY, HOUR, Situation
+from agents.planner.slots import MESSAGES_APART_HOURS, charge_times, message_times
+from agents.planner.terms import Kind, Option, Plan, Terms
+
+MOST_CHARGE_TIMES = 48
+# Once a charge has failed in a pay period, so much is left of the chance of another in the same one.
+SAME_PERIOD_TIMES = 0.3
+APART_HOURS, APART_HOURS_WHERE_AWAY = 24.0, 4.0
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A chosen step. ``brings``: under every truth, how likely it brings the money."""
+
+    kind: Kind
+    at: float
+    brings: Floats
+    loses: float
+    price: float
+    chance: float
+    channel: str | None = None
+
+
+@dataclass
+class _Board:
+    """The charges that may still be chosen, and the steps that have been, in the order of time. ``brings``: one row a truth, one column a
+    time, the chosen charges' failures considered."""
+
+    situation: Situation
+    terms: Terms
+    weights: Floats
+    at: Floats
+    brings: Floats
+    payday: Ints
+    apart: float
+    open: Floats
+    steps: list[_Step] = field(default_factory=list[_Step])
+
+
+def make_plan(situation: Situation, model: Model, terms: Terms) -> Plan:
+    """The best next step, what is planned after it, and what was weighed and left out."""
+    belief = model.believe(situation)
+    board = _lay_out(belief, model, terms)
+    while True:
+        options = [option for option in (_best_charge(board), _best_message(board, model)) if option]
+        best = max(options, key=lambda option: option[0], default=None)
+        if best is None or best[0] <= 0:
+            return _told(board, belief, options)
+        _choose(board, best[1])
+
+
+def _lay_out(belief: Belief, model: Model, terms: Terms) -> _Board:
+    situation = belief.situation
+    at = charge_times(situation, terms)
+    chances = belief.chances(at)
+    if len(at) > MOST_CHARGE_TIMES:
+        kept = np.sort(np.argsort(-(belief.weights @ chances) * _in_time(at, situation, terms))[:MOST_CHARGE_TIMES])
+        at, chances = at[kept], chances[:, kept]
+    if len(at):
+        chances = model.correct(belief, at, chances)
+    apart = APART_HOURS_WHERE_AWAY if belief.share("passing") > 0.5 else APART_HOURS
+    payday = since_payday(local_days(at, situation.offset_hours))[1]
+    return _Board(situation, terms, belief.weights, at, chances, payday, apart * HOUR, np.ones(len(at), dtype=bool))
+
+
+def _in_time(at: Floats, situation: Situation, terms: Terms) -> Floats:
+    """What is left of money that comes at a time, for having been waited for."""
+    return (1 - terms.lost_per_day) ** ((at - situation.now) / DAY)
+
+
+def _gains(board: _Board, at: Floats, brings: Floats, loses: Floats, price: Floats) -> Floats:
+    """What one more step at each time would add to the plan."""
+    situation, steps = board.situation, board.steps
+    place = np.searchsorted([step.at for step in steps], at, side="left")
+    open_before, later = _segments(board)
+    alive = open_before[place].T
+    worth = situation.amount_minor * _in_time(at, situation, board.terms)
+    without = later[place].T
+    return (alive * (brings * (worth - without) - loses * without)).sum(axis=0) - price * alive.sum(axis=0)
+
+
+def _segments(board: _Board) -> tuple[Floats, Floats]:
+    """Between the chosen steps, under every truth: how likely the case is still open, and what the steps that follow are worth to one that
+    is. One row before each step and one after the last."""
+    open_before = [board.weights]
+    for step in board.steps:
+        open_before.append(open_before[-1] * (1 - step.brings) * (1 - step.loses))
+    later = [np.zeros_like(board.weights)]
+    for step in reversed(board.steps):
+        worth = board.situation.amount_minor * float(_in_time(np.array([step.at]), board.situation, board.terms)[0])
+        later.append(step.brings * worth - step.price + (1 - step.brings) * (1 - step.loses) * later[-1])
+    return np.array(open_before), np.array(later[::-1])
+
+
+def _best_charge(board: _Board) -> tuple[float, _Step] | None:
+    charges = sum(step.kind == "retry" for step in board.steps)
+    if not board.open.any() or charges >= board.terms.attempts_left:
+        return None
+    nothing, price = np.zeros(len(board.at)), board.terms.charge_price(board.situation.amount_minor)
+    gains = np.where(board.open, _gains(board, board.at, board.brings, nothing, nothing + price), -np.inf)
+    best = int(np.argmax(gains))
+    brings = board.brings[:, best]
+    return float(gains[best]), _Step("retry", float(board.at[best]), brings, 0.0, price, float(board.weights @ brings))
+
+
+def _best_message(board: _Board, model: Model) -> tuple[float, _Step] | None:
+    situation, terms, response = board.situation, board.terms, model.response
+    before = [*(w.at for w in situation.written), *(step.at for step in board.steps if step.kind == "write")]
+    if not situation.channels or len(before) >= terms.messages_most:
+        return None
+    at = message_times(situation, terms)
+    for other in before:
+        at = at[np.abs(at - other) >= MESSAGES_APART_HOURS * HOUR]
+    if not len(at):
+        return None
+    found: list[tuple[float, _Step]] = []
+    in_window = 1 - np.exp(-np.maximum(terms.window_end - at, 0.0) / DAY / response.delay_days)
+    for channel in situation.channels:
+        moves = response.moved(at, situation.failed_at, len(before), channel, needs_customer=situation.needs_customer) * in_window
+        loses = response.lost(at, max(before, default=None), len(before))
+        price = terms.message_minor.get(channel, 0.0) + loses * terms.customer_worth_invoices * situation.amount_minor
+        gains = _gains(board, at, np.broadcast_to(moves, (len(board.weights), len(at))), loses, price)
+        best = int(np.argmax(gains))
+        brings = np.full(len(board.weights), moves[best])
+        step = _Step("write", float(at[best]), brings, float(loses[best]), float(price[best]), float(moves[best]), channel)
+        found.append((float(gains[best]), step))
+    return max(found, key=lambda option: option[0])
+
+
+def _choose(board: _Board, step: _Step) -> None:
+    board.steps = sorted([*board.steps, step], key=lambda s: s.at)
+    if step.kind == "write":
+        return
+    chosen = int(np.argmin(np.abs(board.at - step.at)))
+    board.open &= np.abs(board.at - step.at) >= board.apart
+    again = (board.payday == board.payday[:, chosen : chosen + 1]) & (board.at > step.at)[None, :]
+    ways = len(board.payday) * (len(board.weights) // len(board.payday))
+    board.brings[:ways] *= np.repeat(np.where(again, SAME_PERIOD_TIMES, 1.0), ways // len(board.payday), axis=0)
+
+
+def _told(board: _Board, belief: Belief, left_out: list[tuple[float, _Step]]) -> Plan:
+    """The plan in numbers of whole cases, every step's chance as it stands when the case is still open by then."""
+    open_before, later = _segments(board)
+    steps: list[Option] = []
+    for step, alive in zip(board.steps, open_before[:-1], strict=True):
+        total = max(float(alive.sum()), 1e-12)
+        chance = float(alive @ step.brings) / total
+        value = float(alive.sum()) * (board.situation.amount_minor * chance - step.price)
+        steps.append(Option(step.kind, step.at, value, chance, step.channel, step.loses))
+    others = tuple(Option(step.kind, step.at, gain, step.chance, step.channel, step.loses) for gain, step in left_out)
+    recovers = sum(float(alive @ step.brings) for step, alive in zip(board.steps, open_before[:-1], strict=True))
+    return Plan(tuple(steps), others, recovers, float(board.weights @ later[0]), belief.share("gone"))
