@@ -107,7 +107,7 @@ class Merchant:
             invoice, first, tried = f"{name}_{back:02d}", _months_before(failed, back), list[float]()
             for day in (0, *LEGACY_RETRY_DAYS):
                 at = first + day * DAY
-                if at > failed_at - DAY:
+                if first <= since or at > failed_at - DAY:
                     break
                 approved = self.banks.approves(card, at, tried)
                 tried.append(at)

@@ -13,7 +13,7 @@ WINDOW_SECONDS = WINDOW.total_seconds()
 # Where tries need nothing but repetition: how far apart they may be made. At the last of these no bank takes them amiss.
 APART_DAYS = (0.5, 1.0, 1.7, 2.51)
 BY_CHANCE_APART_DAYS = (1.0, 2.51)
-OUTAGE_HOURS = ((6.0, 0.5), (12.0, 0.5), (48.0, 1.0), (72.0, 1.0))
+OUTAGE_DAYS = (0.25, 2.8, 5.4)  # he knows when the outage ends
 MESSAGE_DAYS = (0.1, 2.2, 4.3, 6.4, 8.5, 11.0, 14.0, 18.0, 23.0)
 FIRST_HOUR, SURE = 1.0, 0.9
 REPAIRS = frozenset({"updater", "update"})
@@ -95,7 +95,7 @@ def _occasions(card: Card, banks: Banks, start: float) -> list[Sequence[Occasion
         case Cause.ISSUER if not banks.lasting(card).is_blocked:
             return [_every(days, start, 1.0) for days in APART_DAYS]
         case Cause.OUTAGE:
-            return [[(start + hours * HOUR, means) for hours, means in OUTAGE_HOURS]]
+            return [[(start + days * DAY, 1.0) for days in OUTAGE_DAYS]]
         case _:
             return [[]]
 
