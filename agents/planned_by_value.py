@@ -100,7 +100,7 @@ def _nearly_as_good(choices: tuple[Option, ...], facts: CaseFacts, policy: Polic
 
 def _drawn(facts: CaseFacts, policy: Policy, choices: int) -> int:
     """Which of them: nearly always the best. A pure function of the case and of how often it was tried."""
-    words = f"{facts.case.id} {facts.case.episode} {len(facts.attempts)}"
+    words = f"{facts.connection.name} {facts.invoice.vendor_id} {facts.case.episode} {len(facts.attempts)}"
     if share_of(f"explore {words}") >= policy.plan.explore_share:
         return 0
     return int.from_bytes(hashlib.sha256(f"which {words}".encode()).digest()[:4]) % choices
