@@ -69,7 +69,7 @@ def test_days_since_the_last_payday(pay: Pay, pay_day: int, at: str, expected: i
 
 def test_money_is_there_right_after_pay_and_gone_before_the_next() -> None:
     always = {"outage_chance": 0.0, "good_approves_share": 1.0, "worst_hour_loses": 0.0}
-    asked = banks(issuer=always, balance={"missed_share": 0.0, "chance_per_day": 0.0})
+    asked = banks(issuer=always, balance={"missed_share": 0.0, "chance_per_day": 0.0, "lasting_share_median": 0.4})
     paydays = [START - asked.since_pay(card, START)[0] * DAY for card in cards()]
     soon = fmean(asked.approves(card, paid + HOUR) for card, paid in zip(cards(), paydays, strict=True))
     late = fmean(asked.approves(card, paid + 26 * DAY) for card, paid in zip(cards(), paydays, strict=True))
