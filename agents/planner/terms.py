@@ -11,11 +11,11 @@ Kind = Literal["retry", "write"]
 class Terms:
     """Limits as times (POSIX seconds) and counts, prices in minor units of the invoice's currency.
 
-    ``end``: the last moment of the plan; ``window_end``: after it a payment no longer counts as recovered. ``charge_from`` and ``write_from``:
-    before them rules forbid it. ``attempts_left``: what every cap leaves. ``closed_weekdays``: 0 is Monday, local; nothing is charged then.
-    ``attempt_share``: of the amount, added to the price of a charge: what a bank that is asked in vain may hold against the next.
-    ``customer_worth_invoices``: what is lost with a customer who leaves, in invoices like this one. ``lost_per_day``: what a day of waiting
-    costs, as a share.
+    ``end``: the last moment of the plan; ``window_end``: after it a payment no longer counts as recovered. ``charge_from`` and
+    ``write_from``: before them rules forbid it. ``attempts_left``: what every cap leaves. ``closed_weekdays``: 0 is Monday, local; nothing is
+    charged then. ``attempt_share``: of the amount, added to the price of a charge: what a bank that is asked in vain may hold against the
+    next. ``customer_worth_invoices``: what is lost with a customer who leaves, in invoices like this one. ``lost_per_day``: what a day of
+    waiting costs, as a share.
     """
 
     end: float
@@ -31,7 +31,7 @@ class Terms:
     attempt_share: float = 0.0
     message_minor: Mapping[str, float] = field(default_factory=dict[str, float])
     customer_worth_invoices: float = 3.0
-    lost_per_day: float = 0.004
+    lost_per_day: float = 0.01
 
     def charge_price(self, amount_minor: float) -> float:
         """What one charge of so much costs, approved or not."""
@@ -49,7 +49,6 @@ class Option:
     chance: float
     channel: str | None = None
     loses: float = 0.0
-    slot: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ from tests.sandbox_server import (
 from tools.billing.signatures import verify_stripe
 from tools.sandbox.answers import Fault, answer
 from tools.sandbox.effects import Order
+from tools.sandbox.population import DEFAULT_START, Population
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
-from tools.sandbox.population import DEFAULT_START, World
 
 PATIENCE_SECONDS = 20.0
 
@@ -84,7 +84,7 @@ def test_a_forgotten_key_protects_no_longer_but_its_effect_can_still_be_found(tm
 )
 def test_what_went_wrong_under_a_key_is_answered_again(tmp_path: Path, fault: Fault, status: int, done: int) -> None:
     store = Store(tmp_path / "sandbox.sqlite3")
-    sim = Simulation(store, World(seed=7, cases=3, days=30), Channel())
+    sim = Simulation(store, Population(seed=7, cases=3, days=30), Channel())
     sim.settle_in()
     invoice = store.value("SELECT id FROM invoices WHERE subscription IS NOT NULL")
     order = Order(key="act_1", name="suspend_service", invoice=invoice, args={})

@@ -54,7 +54,8 @@ class Code(Record):
     advice: str | None = None
 
 
-class Card(Record):
+@dataclass(frozen=True, slots=True)
+class Card:
     """A payment method with its truth. ``pay_day`` places its owner's paydays: a weekday, or a day of the month. ``offset_hours``: their
     local time, from UTC. ``is_short``: whatever comes in is gone at once, for the time being."""
 

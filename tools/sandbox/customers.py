@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, log
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tools.sandbox.causes import DAY, HOUR, NEEDS_THE_CUSTOMER, Cause, normal
 from tools.sandbox.draws import Dice
@@ -18,8 +18,7 @@ SOON_HOURS = 48.0
 FOUR_WEEKS = 28.0
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """Something that somebody does, and when (POSIX seconds)."""
 
     at: float

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from recoup.errors import Misconfigured
 from tools.sandbox.draws import Dice
@@ -32,7 +32,7 @@ class Parameters:
         for section, values in sections.items():
             strangers = values.keys() - changed[section].keys()
             if strangers:
-                raise Misconfigured(f"the world has no {section}.{sorted(strangers)[0]}")
+                raise Misconfigured(f"the world has no {section}.{min(strangers)}")
             changed[section] = {**changed[section], **values}
         return Parameters(**changed)
 
@@ -55,5 +55,5 @@ def ranges() -> Mapping[str, Mapping[str, Any]]:
 def _drawn(dice: Dice, section: str, name: str, given: Any) -> Any:
     if not isinstance(given, list) or f"{section}.{name}" in NOT_DRAWN:
         return given
-    low, high = given
+    low, high = cast("list[float]", given)
     return low + (high - low) * dice.draw("parameter", section, name)
