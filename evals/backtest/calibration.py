@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evals.backtest.played import Played
 
@@ -35,7 +37,11 @@ class Calibration:
 def calibration(one: Played) -> Calibration | None:
     """None where the policy held no opinions, or too few to say anything."""
     has_opinion = ~np.isnan(one.expected)
-    expected, approved = one.expected[has_opinion], one.approved[has_opinion]
+    return calibration_of(one.expected[has_opinion], one.approved[has_opinion])
+
+
+def calibration_of(expected: NDArray[np.float64], approved: NDArray[Any]) -> Calibration | None:
+    """Of so many attempts, and whether each was approved; None for too few."""
     count = len(expected)
     if count < FEWEST:
         return None
