@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.planner.belief import Belief
 from agents.planner.model import Model
@@ -55,7 +56,7 @@ class _Board:
     alone: Floats
     payday: Ints
     apart: float
-    open: Floats
+    open: NDArray[np.bool_]
     steps: list[_Step] = field(default_factory=list[_Step])
 
 
@@ -180,7 +181,7 @@ def _choose(board: _Board, step: _Step) -> None:
 
 
 def _after(step: _Step, other: _Step) -> _Step:
-    """A step that was chosen before ``step`` and comes after it: should that charge fail, one in the same pay period has less of a chance."""
+    """``other``, which was chosen before; where it comes after ``step`` in the same pay period, it counts with that charge failed."""
     if step.payday is None or other.payday is None or other.at < step.at:
         return other
     same = (other.payday == step.payday) & (step.payday >= 0)
