@@ -28,10 +28,6 @@ class Recoup:
     model: Model
     house: House = field(default_factory=House)
     name: str = "recoup"
-    attempt_share: float = 0.03
-    worth: float = 1.5
-    lost: float = 0.015
-    most: float = 6
 
     def acquainted(self, invoices: Sequence[FailedInvoice]) -> "Recoup":
         """Having read the merchant's records as they were before the first of these failures: at which hours charges go through."""
@@ -55,7 +51,7 @@ class Recoup:
             return None
         at = max(datetime.fromtimestamp(step.at, UTC), seen.now)
         if step.kind == "write":
-            return Move(at, "message", channel=step.channel or "email", about=NEEDS.get(seen.category, "reminder"))
+            return Move(at, "message", channel=cast(Channel, step.channel or "email"), about=NEEDS.get(seen.category, "reminder"))
         return Move(at, "attempt", expected=step.chance)
 
     def _terms(self, seen: Seen) -> Terms:
@@ -77,10 +73,10 @@ class Recoup:
             charge_from=charge_from,
             write_from=write_from,
             attempts_left=left,
-            messages_most=int(self.most),
+            messages_most=len(self.house.steps.message_days),
             attempt_minor=COSTS.attempt_minor,
-            attempt_share=self.attempt_share,
+            attempt_share=self.house.plan.attempt_share,
             message_minor=COSTS.message_minor,
-            customer_worth_invoices=self.worth,
-            lost_per_day=self.lost,
+            customer_worth_invoices=self.house.plan.customer_worth_invoices,
+            lost_per_day=self.house.plan.lost_per_day,
         )
