@@ -20,7 +20,7 @@ from evals.training.tables import Table, table_of
 from evals.training.weights import fit_weights
 
 # More retries than these teach no more worth waiting for: whole customers are left out.
-MOST_EXAMPLES, MOST_FOR_WEIGHTS = 300_000, 60_000
+MOST_EXAMPLES, MOST_FOR_WEIGHTS, MOST_FOR_SPREAD = 200_000, 60_000, 40_000
 PROCESSES = 2
 
 
@@ -54,8 +54,8 @@ def train(history: History, processes: int = PROCESSES) -> Trained:
     taught = records.taken((fold != UNSEEN) & (fold != STOPS) & _within(records, retries, MOST_FOR_WEIGHTS))
     prior, courses = fit_weights(taught, cold.prior, cutoff, processes)
     response, messages = fit_response(records, cold.response)
-    table = table_of(records.taken(_within(records, retries, MOST_EXAMPLES)), prior, processes)
-    parts = split(table, cutoff)
+    table = table_of(records.taken(_within(records, retries, MOST_EXAMPLES)), prior, cutoff, processes)
+    parts = split(table.bucket, table.at, cutoff)
     judged = grow_until(table.taken(parts.fit), table.taken(parts.stop))
     grown = grow(table, judged.count)
     trained = Trained(
@@ -101,7 +101,9 @@ def _measured(table: Table, parts: Split, trees: Trees) -> dict[str, Measured]:
 
 def _spread(table: Table, parts: Split, trees: Trees, judged: Trees) -> Spread:
     kept_back = table.taken(parts.customers | parts.both)
-    return spread_of(chances(table, trees), kept_back, chances(kept_back, judged))
+    every = max(1, len(table) // MOST_FOR_SPREAD)
+    some = table.taken(np.arange(len(table)) % every == 0)
+    return spread_of(chances(some, trees), every, kept_back, chances(kept_back, judged))
 
 
 def _within(records: Records, retries: int, most: int) -> NDArray[np.bool_]:
