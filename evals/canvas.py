@@ -34,10 +34,10 @@ def titled(axes: "Axes", title: str, says: str, grid: Literal["x", "y", "both"])
 
 
 def percent() -> Any:
-    """Ticks as whole percents."""
+    """Ticks as percents, with as many digits as they need."""
     from matplotlib.ticker import PercentFormatter
 
-    return PercentFormatter(xmax=1, decimals=0)
+    return PercentFormatter(xmax=1)
 
 
 def png(figure: Any) -> bytes:

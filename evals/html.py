@@ -1,8 +1,15 @@
 """The few pieces of HTML that reports are put together from; every word that goes in is escaped."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
+from string import Template
+
+from evals.canvas import DOTS_PER_INCH
+
+SHOWN_PER_INCH = 108
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,20 @@ def definitions(meanings: Mapping[str, str]) -> str:
 
 def _cell(cell: str | Cell) -> str:
     return f"<td>{escape(cell)}</td>" if isinstance(cell, str) else f'<td class="{escape(cell.style)}">{escape(cell.text)}</td>'
+
+
+def figure(name: str, picture: bytes, caption: str) -> str:
+    """A PNG within the page itself."""
+    # The pictures are sharper than they are shown; a PNG says its width in its bytes 16 to 20.
+    size = f'alt="{escape(name.replace("_", " "))}" width="{int.from_bytes(picture[16:20]) * SHOWN_PER_INCH // DOTS_PER_INCH}"'
+    data = b64encode(picture).decode("ascii")
+    return f'<figure><img {size} src="data:image/png;base64,{data}"><figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """A whole page that stands alone."""
+    template = Template(files("evals").joinpath("report.html").read_text(encoding="utf-8"))
+    return template.substitute(title=escape(title), body="\n".join(parts))
 
 
 def _head(cell: str | Cell) -> str:

@@ -6,7 +6,7 @@ steps would have brought anyway, less its price. So no two charges are spent on 
 to succeed, what is left of the budget keeps its worth, and nothing is done that does not pay. After every outcome the plan is made anew.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,14 +40,18 @@ class _Step:
 
 @dataclass
 class _Board:
-    """The charges that may still be chosen, and the steps that have been, in the order of time. ``brings``: one row a truth, one column a
-    time, the chosen charges' failures considered. ``payday``: of every truth and time, which payday came before; -1 where there is none."""
+    """The charges that may still be chosen, and the steps that have been, in the order of time.
+
+    ``brings``: one row a truth, one column a time, the chosen charges' failures considered; ``alone``: before anything was chosen.
+    ``payday``: of every truth and time, which payday came before; -1 where there is none.
+    """
 
     situation: Situation
     terms: Terms
     weights: Floats
     at: Floats
     brings: Floats
+    alone: Floats
     payday: Ints
     apart: float
     open: Floats
@@ -79,7 +83,17 @@ def _lay_out(belief: Belief, model: Model, terms: Terms) -> _Board:
     apart = APART_HOURS_WHERE_AWAY if belief.share("passing") > 0.5 else APART_HOURS
     truths = np.flatnonzero(belief.weights > TOO_UNLIKELY)
     weights = belief.weights[truths] / belief.weights[truths].sum()
-    return _Board(situation, terms, weights, at, chances[truths], belief.paydays(at)[truths], apart * HOUR, np.ones(len(at), dtype=bool))
+    return _Board(
+        situation,
+        terms,
+        weights,
+        at,
+        chances[truths],
+        chances[truths],
+        belief.paydays(at)[truths],
+        apart * HOUR,
+        np.ones(len(at), dtype=bool),
+    )
 
 
 def _in_time(at: Floats, situation: Situation, terms: Terms) -> Floats:
@@ -173,6 +187,31 @@ def _told(board: _Board, belief: Belief, left_out: list[tuple[float, _Step]]) ->
         steps.append(
             Option(step.kind, step.at, total * (board.situation.amount_minor * chance - step.price), chance, step.channel, step.loses)
         )
-    others = tuple(Option(step.kind, step.at, gain, step.chance, step.channel, step.loses) for gain, step in left_out)
+    others = tuple(_option(gain, step) for gain, step in left_out)
     recovers = sum(float(spans.open[:, number] @ step.brings) for number, step in enumerate(board.steps))
-    return Plan(tuple(steps), others, recovers, float(board.weights @ spans.later[:, 0]), belief.share("gone"))
+    return Plan(tuple(steps), others, _choices(board), recovers, float(board.weights @ spans.later[:, 0]), belief.share("gone"))
+
+
+def _choices(board: _Board) -> tuple[Option, ...]:
+    """When the first charge could be made as well: the best time of each day, the other steps left as they are."""
+    charges = [step for step in board.steps if step.kind == "retry"]
+    if not charges:
+        return ()
+    others = [step for step in board.steps if step is not charges[0]]
+    without = replace(board, steps=others)
+    nothing = np.zeros(len(board.at))
+    price = nothing + board.terms.charge_price(board.situation.amount_minor)
+    gains = _gains(without, _spans(without), board.at, board.alone, nothing, price)
+    far = np.all([np.abs(board.at - step.at) >= board.apart for step in charges[1:]], axis=0) | (board.at == charges[0].at)
+    chances = board.weights @ board.alone
+    best_of_day: dict[int, int] = {}
+    for number in np.flatnonzero(far & (gains > 0)):
+        day = int((board.at[number] / HOUR + board.situation.offset_hours) // 24)
+        if day not in best_of_day or gains[number] > gains[best_of_day[day]]:
+            best_of_day[day] = int(number)
+    found = [Option("retry", float(board.at[n]), float(gains[n]), float(chances[n])) for n in best_of_day.values()]
+    return tuple(sorted(found, key=lambda option: -option.value_minor))
+
+
+def _option(gain: float, step: _Step) -> Option:
+    return Option(step.kind, step.at, gain, step.chance, step.channel, step.loses)

@@ -23,7 +23,7 @@ def charge_times(situation: Situation, terms: Terms) -> Floats:
     at = at[(at >= start) & (at < terms.end)]
     if terms.closed_weekdays:
         at = at[~np.isin(_weekday(at, situation), list(terms.closed_weekdays))]
-    return at
+    return _but_on_holidays(at, situation, terms) if terms.bank_days_only else at
 
 
 def message_times(situation: Situation, terms: Terms) -> Floats:
@@ -31,13 +31,21 @@ def message_times(situation: Situation, terms: Terms) -> Floats:
     start = max(situation.now, terms.write_from)
     at = np.concatenate([[start], _daily(start, terms.end, situation, (WRITTEN_LOCAL_HOUR,))])
     local = (at / HOUR + situation.offset_hours) % 24
-    return at[(at >= start) & (at < terms.end) & (local >= terms.contact_from_hour) & (local < terms.contact_until_hour)]
+    at = at[(at >= start) & (at < terms.end) & (local >= terms.contact_from_hour) & (local < terms.contact_until_hour)]
+    return _but_on_holidays(at, situation, terms)
 
 
 def _daily(start: float, end: float, situation: Situation, local_hours: tuple[float, ...]) -> Floats:
     midnight = (start / HOUR + situation.offset_hours) // 24 * 24 - situation.offset_hours
-    days = np.arange(int((end - start) / DAY) + 2) * 24.0 if end > start else np.empty(0)
-    return ((midnight + days)[:, None] + np.array(local_hours)[None, :]).ravel() * HOUR
+    days: Floats = np.arange(0.0, int((end - start) / DAY) + 2) if end > start else np.empty(0)
+    at: Floats = (midnight + 24.0 * days[:, None] + np.array(local_hours)[None, :]).ravel() * HOUR
+    return at
+
+
+def _but_on_holidays(at: Floats, situation: Situation, terms: Terms) -> Floats:
+    if not terms.silent_days:
+        return at
+    return at[~np.isin((at / HOUR + situation.offset_hours) // 24, list(terms.silent_days))]
 
 
 def _weekday(at: Floats, situation: Situation) -> Floats:

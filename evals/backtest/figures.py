@@ -17,14 +17,19 @@ Finding = Literal["non-inferior", "inferior", "undecided"]
 
 @dataclass(frozen=True)
 class PolicyFigures:
-    """One policy over all cases. ``recovery_rate``, ``recovery_amount_share``: within 28 days of the failure, cancellations not counted.
-    ``median_days``: from failure to payment, of the recovered. ``retry_share``: of the recovered, by a charge the policy made. What an
-    oracle's bound cannot tell is None."""
+    """One policy over all cases.
+
+    ``recovery_rate``, ``recovery_amount_share``: within 28 days of the failure, cancellations not counted. ``recovered_by_day``: the share
+    recovered after 0, 1, 2 … days. ``median_days``: from failure to payment, of the recovered. ``retry_share``: of the recovered, by a
+    charge the policy made. What an oracle's bound cannot tell is None.
+    """
 
     recovery_rate: Estimate
     recovery_amount_share: Estimate
     net_minor: float
     net_per_case_minor: Estimate
+    recovered_by_day: tuple[float, ...] = ()
+    attempts_per_case: float | None = None
     attempts_per_recovery: float | None = None
     messages_per_case: float | None = None
     median_days: float | None = None
@@ -110,7 +115,9 @@ def _policy(figures: PolicyFigures) -> dict[str, Any]:
         "recovery_rate_ci": _ci(figures.recovery_rate),
         "recovery_amount_share_ci": _ci(figures.recovery_amount_share),
         **_spread("net_per_case_minor", figures.net_per_case_minor),
+        "attempts_per_case": _share(figures.attempts_per_case),
         "retry_share": _share(figures.retry_share),
+        "recovered_by_day": [round(share, 6) for share in figures.recovered_by_day] or None,
         "costs_minor": _money(figures.costs_minor),
         "fees_minor": _money(figures.fees_minor),
     }

@@ -8,13 +8,12 @@ from math import isnan
 from typing import Literal
 
 from evals.history import History
-from tools.sandbox.protocol import WINDOW, Credential, Decline, FailedInvoice, PastAttempt
+from tools.sandbox.protocol import WINDOW, Credential, Decline, EventKind, FailedInvoice, PastAttempt
 
-PastKind = Literal["charge", "paid_by_customer", "method_updated", "cancelled", "disputed"]
 # What a customer or a bank did by itself: it would have come whatever the merchant's charges were.
-EVENTS: dict[str | None, PastKind] = {
+OWN_DOING: dict[str | None, EventKind] = {
     "method_updated": "method_updated",
-    "paid_by_link": "paid_by_customer",
+    "paid_by_link": "paid_by_link",
     "cancelled": "cancelled",
     "disputed": "disputed",
 }
@@ -22,11 +21,14 @@ EVENTS: dict[str | None, PastKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One thing that happened to a case after its first failure. ``approved`` is of charges."""
+    """One thing that happened to a case after its first failure. ``approved`` and ``decline`` are of charges, ``credential`` is what
+    was on file from an update on. A customer who paid with their own hand, by whatever way, paid by link."""
 
     at: datetime
-    kind: PastKind
+    kind: EventKind | Literal["charge"]
     approved: bool = False
+    decline: Decline | None = None
+    credential: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class PastCase:
     @property
     def was_recovered(self) -> bool:
         """Whether it was paid within the window, and not cancelled before."""
-        return self.ending is not None and self.ending.kind in {"charge", "paid_by_customer"}
+        return self.ending is not None and self.ending.kind in {"charge", "paid_by_link"}
 
 
 @dataclass(frozen=True)
@@ -83,20 +85,25 @@ def _cases(history: History) -> Iterator[PastCase]:
             place += 1
             first = next((row for row in rows if is_charge[row]), None)
             if first is not None and not history.approved[first]:
-                later = (_past(history, row, is_charge=is_charge[row]) for row in rows if row > first)
-                yield PastCase(_invoice(history, first, charges), tuple(past for past in later if past is not None))
+                later = range(first + 1, rows.stop)
+                charged = [row for row in later if is_charge[row]]
+                course = (_past(history, row, first, charged) for row in later)
+                yield PastCase(_invoice(history, first, charges), tuple(past for past in course if past is not None))
 
 
-def _past(history: History, row: int, *, is_charge: bool) -> Past | None:
+def _past(history: History, row: int, first: int, charged: list[int]) -> Past | None:
     at = _instant(history, row)
-    if is_charge:
+    if row in charged:
         approved = bool(history.approved[row])
         if history.words["initiator"].at(row) == "customer":
             # What customers try themselves says nothing of a charge without them, except that the invoice is paid then.
-            return Past(at, "paid_by_customer") if approved else None
-        return Past(at, "charge", approved)
-    kind = EVENTS.get(history.words["event"].at(row))
-    return None if kind is None else Past(at, kind)
+            return Past(at, "paid_by_link") if approved else None
+        return Past(at, "charge", approved, None if approved else _decline(history, row))
+    kind = OWN_DOING.get(history.words["event"].at(row))
+    if kind is None:
+        return None
+    # No row tells what the new method is; the next charge was on it.
+    return Past(at, kind, credential=_credential(history, next((later for later in charged if later > row), first)))
 
 
 def _charge(history: History, row: int) -> PastAttempt:
@@ -122,21 +129,26 @@ def _invoice(history: History, row: int, charges: list[PastAttempt]) -> FailedIn
         currency=words["currency"].at(row) or "",
         failed_at=failed_at,
         decline=_decline(history, row),
-        credential=Credential(
-            id=words["credential_id"].at(row) or "",
-            rail=words["rail"].at(row) or "card",
-            brand=words["brand"].at(row),
-            funding=words["funding"].at(row),
-            country=words["card_country"].at(row),
-            issuer=words["issuer"].at(row),
-            expires=words["expires"].at(row),
-        ),
+        credential=_credential(history, row),
         country=words["country"].at(row),
         timezone=words["timezone"].at(row),
         segment=words["segment"].at(row),
         plan_tier=words["plan_tier"].at(row),
         customer_since=None if isnan(since) else datetime.fromtimestamp(since, UTC),
         history=tuple(charge for charge in charges if charge.at < failed_at),
+    )
+
+
+def _credential(history: History, row: int) -> Credential:
+    words = history.words
+    return Credential(
+        id=words["credential_id"].at(row) or "",
+        rail=words["rail"].at(row) or "card",
+        brand=words["brand"].at(row),
+        funding=words["funding"].at(row),
+        country=words["card_country"].at(row),
+        issuer=words["issuer"].at(row),
+        expires=words["expires"].at(row),
     )
 
 

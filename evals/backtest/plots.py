@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from evals.backtest.bootstrap import Estimate
 from evals.backtest.calibration import Calibration
 from evals.backtest.figures import ORACLE, RECOUP, Comparison
 from evals.backtest.outcome import WINDOW_DAYS
-from evals.backtest.played import Played
 from evals.backtest.wording import category_words
 from evals.canvas import BOUND, INK, NARROW, OTHERS, OURS, PALE, RIVAL, WIDE, canvas, percent, png, titled
 from recoup.money import exponent
@@ -21,13 +18,13 @@ if TYPE_CHECKING:
 LABEL_GAP = 0.045
 
 
-def draw(found: Comparison, policies: Mapping[str, Played], currency: str) -> dict[str, bytes]:
+def draw(found: Comparison, currency: str) -> dict[str, bytes]:
     """Each picture's PNG by its name. One that there is nothing to draw for is left out."""
     pictures = {
         "net_per_case": _net_per_case(found, currency),
-        "recovery_by_day": _recovery_by_day(found, policies),
+        "recovery_by_day": _recovery_by_day(found),
         "recovery_by_category": _recovery_by_category(found),
-        "attempts_and_recovery": _attempts_and_recovery(found, policies),
+        "attempts_and_recovery": _attempts_and_recovery(found),
     }
     lifts = {name: one.lift for name, one in found.against.items() if one.lift.ci is not None and name != "never"}
     if lifts:
@@ -57,16 +54,16 @@ def _net_per_case(found: Comparison, currency: str) -> bytes:
     return png(figure)
 
 
-def _recovery_by_day(found: Comparison, policies: Mapping[str, Played]) -> bytes:
+def _recovery_by_day(found: Comparison) -> bytes:
     figure, axes = canvas(WIDE, 4.8)
-    days = np.linspace(0, WINDOW_DAYS, 400)
     ends: list[tuple[str, float, str]] = []
-    for name, one in policies.items():
-        paid = np.sort(one.days[one.recovered])
-        shares = np.searchsorted(paid, days, side="right") / len(one)
+    for name, figures in found.policies.items():
+        shares = figures.recovered_by_day
+        if not shares:
+            continue
         colour, is_named = colour_of(name, found.best_baseline), name in {RECOUP, found.best_baseline}
-        axes.plot(days, shares, color=colour, linewidth=2.4 if is_named else 1.3, zorder=3 if is_named else 2)
-        ends.append((name, float(shares[-1]), colour))
+        axes.plot(range(len(shares)), shares, color=colour, linewidth=2.4 if is_named else 1.3, zorder=3 if is_named else 2)
+        ends.append((name, shares[-1], colour))
     oracle = found.policies.get(ORACLE)
     if oracle is not None and oracle.recovery_rate.value is not None:
         axes.axhline(oracle.recovery_rate.value, color=BOUND, linestyle="--", linewidth=1.2)
@@ -97,9 +94,13 @@ def _recovery_by_category(found: Comparison) -> bytes:
     return png(figure)
 
 
-def _attempts_and_recovery(found: Comparison, policies: Mapping[str, Played]) -> bytes:
+def _attempts_and_recovery(found: Comparison) -> bytes:
     figure, axes = canvas(WIDE, 4.8)
-    points = {name: (float(one.attempts.mean()), float(one.recovered.mean())) for name, one in policies.items()}
+    points = {
+        name: (one.attempts_per_case, one.recovery_rate.value)
+        for name, one in found.policies.items()
+        if one.attempts_per_case is not None and one.recovery_rate.value is not None
+    }
     frontier = [point for point in sorted(points.values()) if not any(o[0] <= point[0] and o[1] > point[1] for o in points.values())]
     axes.plot(*zip(*frontier, strict=True), color=PALE, linewidth=6, zorder=1, solid_capstyle="round", solid_joinstyle="round")
     placed: list[tuple[float, float]] = []
@@ -118,7 +119,8 @@ def _attempts_and_recovery(found: Comparison, policies: Mapping[str, Played]) ->
     if oracle is not None and oracle.recovery_rate.value is not None:
         axes.axhline(oracle.recovery_rate.value, color=BOUND, linestyle="--", linewidth=1.2)
         axes.annotate("oracle's plan", (0, oracle.recovery_rate.value), textcoords="offset points", xytext=(4, 4), color=BOUND, fontsize=9)
-    axes.set(xlabel="attempts per failed payment", ylim=(0, None), xlim=(-0.05, max(x for x, _ in points.values()) * 1.2 + 0.1))
+    highest = max(figures.recovery_rate.value or 0 for figures in found.policies.values()) or 1.0
+    axes.set(xlabel="attempts per failed payment", ylim=(0, highest * 1.12), xlim=(-0.05, max(x for x, _ in points.values()) * 1.2 + 0.1))
     axes.yaxis.set_major_formatter(percent())
     titled(axes, "Attempts spent, and what they brought", "share recovered; up and to the left is better", "both")
     return png(figure)

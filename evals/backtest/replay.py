@@ -1,31 +1,20 @@
-"""What a merchant's own history tells of a policy that was not in force: its attempts looked up there, as far as they can be."""
+"""What a merchant's own history tells of a policy that was not in force: it is played on that past, as far as the past can answer."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from datetime import timedelta
+from typing import Any, Literal
 
-from evals.backtest.past_cases import Past, PastCase, past_cases
+from evals.backtest.past_cases import PastCase, past_cases
+from evals.backtest.past_world import NobodyKnowsError, PastWorld, Unknown
+from evals.backtest.rollout import Policy, play
 from evals.history import History
-from tools.sandbox.protocol import WINDOW, FailedInvoice
 
 # A charge this far from a planned one is taken for it, where nothing happened between the two that would have changed its outcome.
 TOLERANCE = timedelta(hours=12)
 
-# Why nobody can know: the policy tries when the history did not; it still tries where a charge it did not make had been approved; it has
-# stopped before the charge that was approved.
-Unknown = Literal["tried_when_history_did_not", "went_on_after_its_success", "stopped_before_its_success"]
 Fate = Literal["recovered", "lost"] | Unknown
-
-
-class Planning(Protocol):
-    """A policy, as far as it can be replayed."""
-
-    def plan(self, case: FailedInvoice) -> Sequence[datetime]:
-        """When it would charge, in order, as long as every attempt is declined and nothing else happens. ``case`` is what was known at
-        the first failure."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -95,8 +84,8 @@ class Replay:
         }
 
 
-def replay(history: History, policies: Mapping[str, Planning], tolerance: timedelta = TOLERANCE) -> Replay:
-    """Looks up what each policy would have done. Rests on two assumptions that no history can prove: whether a charge is approved depends
+def replay(history: History, policies: Mapping[str, Policy], tolerance: timedelta = TOLERANCE) -> Replay:
+    """Plays each policy on each case. Rests on two assumptions that no history can prove: whether a charge is approved depends
     on when it is made, not on how many were made before; and customers act as they did, whatever the charges."""
     past = past_cases(history)
     return Replay(
@@ -108,37 +97,19 @@ def replay(history: History, policies: Mapping[str, Planning], tolerance: timede
     )
 
 
-def fate_of(case: PastCase, planned: Sequence[datetime], tolerance: timedelta = TOLERANCE) -> Fate:
+def fate_of(case: PastCase, policy: Policy, tolerance: timedelta = TOLERANCE) -> Fate:
     """What would have become of one case, where that is known."""
-    ending, since = case.ending, case.invoice.failed_at
-    by_charge = ending is not None and ending.kind == "charge"
-    for at in planned:
-        if at > case.invoice.failed_at + WINDOW or (ending is not None and not by_charge and ending.at <= at):
-            break
-        found = _charge_near(case, at, since, tolerance)
-        if found is None:
-            return "went_on_after_its_success" if ending is not None and ending.at < at else "tried_when_history_did_not"
-        if found.approved:
-            return "recovered"
-        since = found.at
-    if by_charge:
-        return "stopped_before_its_success"
-    return "recovered" if case.was_recovered else "lost"
+    try:
+        outcome = play(PastWorld(case, tolerance), case.invoice, policy, seed=0)
+    except NobodyKnowsError as unknown:
+        return unknown.why
+    if outcome.recovered:
+        return "recovered"
+    return "stopped_before_its_success" if case.ending is not None and case.ending.kind == "charge" else "lost"
 
 
-def _charge_near(case: PastCase, at: datetime, since: datetime, tolerance: timedelta) -> Past | None:
-    """The history's charge that stands for one planned at that time; each stands for one, so it lies after the one before."""
-    near = [past for past in case.course if past.kind == "charge" and past.at > since and abs(past.at - at) <= tolerance]
-    same = [past for past in near if not _changed_between(case, *sorted((past.at, at)))]
-    return min(same, key=lambda past: abs(past.at - at), default=None)
-
-
-def _changed_between(case: PastCase, begin: datetime, end: datetime) -> bool:
-    return any(begin < past.at < end for past in case.course if past.kind != "charge")
-
-
-def _replayed(cases: Sequence[PastCase], policy: Planning, tolerance: timedelta) -> PolicyReplay:
-    fates: list[Fate] = [fate_of(case, policy.plan(case.invoice), tolerance) for case in cases]
+def _replayed(cases: Sequence[PastCase], policy: Policy, tolerance: timedelta) -> PolicyReplay:
+    fates: list[Fate] = [fate_of(case, policy, tolerance) for case in cases]
     currencies = sorted({case.invoice.currency for case in cases})
     return PolicyReplay(
         counts=_shares_of(cases, fates, [1] * len(cases)),

@@ -13,7 +13,7 @@ UNKNOWABLE = (
     "Nor does a history tell what other messages would have done. Customers are taken to act as they did.",
     "Whether a charge is approved is taken to depend on when it is made, not on how many were made before. Banks that punish repeated"
     " attempts make that untrue.",
-    "What is known is no fair sample: it is known because the policy did what you did anyway. So compare the bounds, not the known cases"
+    "What is known is no fair sample: it is known because the policy did what was done anyway. So compare the bounds, not the known cases"
     " alone. Where the bounds of two policies overlap, this history cannot tell which is better; a holdout can.",
 )
 
@@ -23,12 +23,12 @@ def replay_html(replay: Replay) -> str:
     hours = replay.tolerance / timedelta(hours=1)
     rate = percent(replay.recovered / replay.cases if replay.cases else None)
     said = (
-        f"These {replay.cases:,} failed payments are your own; you recovered {rate} of them within 28 days."
-        f" {replay.too_young:,} more failed less than 28 days before the history ends, and are left out."
-        f" A planned charge counts as known where you made one within {hours:g} hours of it, and nothing between the two changed anything."
+        f"In the history that was given {replay.cases:,} payments failed, and {rate} of them were recovered within 28 days."
+        f" {replay.too_young:,} more failed less than 28 days before the history ends, and are left out. A planned charge counts as known"
+        f" where the history has one within {hours:g} hours of it, and nothing between the two changed anything."
     )
     heads = ("Policy", "Known", "Recovered of the known", "If the rest is lost", "If the rest goes as it went", "If the rest is won")
-    heads += ("Tried when you did not", "Went on after your success", "Stopped before your success")
+    heads += ("Tried when the history did not", "Went on after its success", "Stopped before its success")
     counted = table(heads, [_row(name, one) for name, one in replay.policies.items()], above="By number of payments.")
     currencies = sorted({currency for one in replay.policies.values() for currency in one.amounts})
     by_amount = "".join(

@@ -1,23 +1,19 @@
 """The report of a backtest: one HTML file that stands alone, its pictures, and the figures as JSON beside it."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
+from typing import Any
 
 from evals.backtest.figures import NON_INFERIORITY_MARGIN, ORACLE, RECOUP, Against, Comparison, PolicyFigures
 from evals.backtest.outcome import WINDOW_DAYS
-from evals.backtest.played import Played
 from evals.backtest.plots import draw
 from evals.backtest.replay import Replay
 from evals.backtest.replay_text import replay_html
 from evals.backtest.report_words import DEFINITIONS, LIMITS
 from evals.backtest.wording import POLICIES, category_words, headline, number, percent, signed, spread, supporting
-from evals.canvas import DOTS_PER_INCH
-from evals.html import Cell, definitions, listed, paragraph, table
+from evals.html import Cell, definitions, figure, listed, page, paragraph, table
 from recoup.money import format_money
 
 CAPTIONS = {
@@ -30,41 +26,45 @@ CAPTIONS = {
 }
 
 
-def write_report(out: Path, found: Comparison, policies: Mapping[str, Played], currency: str = "USD", replay: Replay | None = None) -> Path:
+def write_report(out: Path, found: Comparison, currency: str = "USD", replay: Replay | None = None) -> Path:
     """Writes ``report.html``, ``result.json`` and the pictures into the folder, which is made, and tells where the report is."""
     out.mkdir(parents=True, exist_ok=True)
-    pictures = draw(found, policies, currency)
+    pictures = draw(found, currency)
     for name, picture in pictures.items():
         (out / f"{name}.png").write_bytes(picture)
-    result = found.as_json() | ({} if replay is None else {"replay": replay.as_json()})
-    (out / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    page = out / "report.html"
-    page.write_text(report_html(found, pictures, currency, replay), encoding="utf-8")
-    return page
+    (out / "result.json").write_text(json.dumps(result_of(found, replay), indent=2) + "\n", encoding="utf-8")
+    report = out / "report.html"
+    report.write_text(report_html(found, pictures, currency, replay), encoding="utf-8")
+    return report
+
+
+def result_of(found: Comparison, replay: Replay | None = None) -> dict[str, Any]:
+    """The figures as the one object that ``recoup backtest --json`` ends in."""
+    return found.as_json() | ({} if replay is None else {"replay": replay.as_json()})
 
 
 def report_html(found: Comparison, pictures: Mapping[str, bytes], currency: str, replay: Replay | None = None) -> str:
     """The whole page."""
     parts = [
-        _opening(found),
+        _opening(found, has_history=replay is not None),
         _compared(found),
         _policies(found, currency),
         _against(found),
         _categories(found),
         _seeds(found),
-        *([] if replay is None else ["<h2>Your own history, replayed</h2>", replay_html(replay)]),
+        *([] if replay is None else ["<h2>A history, replayed</h2>", replay_html(replay)]),
         "<h2>In pictures</h2>",
-        *(_figure(name, pictures[name]) for name in CAPTIONS if name in pictures),
+        *(figure(name, pictures[name], caption) for name, caption in CAPTIONS.items() if name in pictures),
         "<h2>How everything is defined</h2>",
         definitions(DEFINITIONS),
         "<h2>What this does not say</h2>",
         listed(LIMITS),
     ]
-    template = Template(files("evals.backtest").joinpath("report.html").read_text(encoding="utf-8"))
-    return template.substitute(title=escape(f"Backtest in {found.world}"), body="\n".join(parts))
+    return page(f"Backtest in {found.world}", parts)
 
 
-def _opening(found: Comparison) -> str:
+def _opening(found: Comparison, *, has_history: bool) -> str:
+    but = ", but for the history that is replayed," if has_history else ""
     cards = [
         ("Lift", found.lift, f"net value beyond {found.best_baseline}, the best other policy"),
         ("Edge", found.edge, f"of the way from {found.best_baseline} to the oracle"),
@@ -82,15 +82,18 @@ def _opening(found: Comparison) -> str:
         + escape(headline(found))
         + "</p>"
         + paragraph(" ".join(supporting(found)))
-        + '<div class="simulated"><strong>Simulated.</strong> No real customer was charged or written to. Every figure on this page is of a'
-        " made-up population whose rules are written down; it shows how policies compare there, not what your customers will do.</div>"
-        + f'<div class="cards">{shown}</div>'
+        + '<div class="simulated"><strong>Simulated.</strong> No real customer was charged or written to. Every figure on this page'
+        f"{but} is of a made-up population whose rules are written down; it shows how policies compare there, not what your customers"
+        " will do.</div>" + f'<div class="cards">{shown}</div>'
     )
 
 
 def _compared(found: Comparison) -> str:
     seeds = ", ".join(map(str, found.seeds))
-    where = f"Each policy was played on the same {found.cases:,} failed payments of world {found.world}, seeds {seeds}."
+    where = (
+        f"Each policy was played on the same {found.cases:,} failed payments of world {found.world}, seeds {seeds}. All of them ask the"
+        " networks' rules before every charge, and charge a card that was changed at once; all but never write to customers."
+    )
     picked = (
         f"The best other policy, {found.best_baseline}, was picked by its net value on {found.picked_on}."
         if found.best_baseline is not None
@@ -190,13 +193,6 @@ def _seeds(found: Comparison) -> str:
     rows = [(f"seed {seed}", *(percent(one[name]) for name in ("lift", "edge", "score"))) for seed, one in found.by_seed.items()]
     text = "Each seed is a world of its own, drawn from the same ranges. How far they differ is no part of the intervals above."
     return "<h2>Seed by seed</h2>" + table(("", "Lift", "Edge", "Score"), rows, above=text)
-
-
-def _figure(name: str, picture: bytes) -> str:
-    data = b64encode(picture).decode("ascii")
-    # The pictures are sharper than they are shown; a PNG says its width in its bytes 16 to 20.
-    size = f'alt="{escape(name.replace("_", " "))}" width="{int.from_bytes(picture[16:20]) * 108 // DOTS_PER_INCH}"'
-    return f'<figure><img {size} src="data:image/png;base64,{data}"><figcaption>{escape(CAPTIONS[name])}</figcaption></figure>'
 
 
 def _marks(found: Comparison) -> dict[str, str]:

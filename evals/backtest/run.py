@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import product
 from multiprocessing import get_context
+from typing import cast
 
 from agents.planner.model import Model, cold_model, parse_model
 from evals.backtest.baselines import LADDERS, baseline
@@ -79,6 +80,17 @@ def run(backtest: Backtest) -> Comparison:
     )
 
 
+def policies_of(backtest: Backtest) -> dict[str, Policy]:
+    """Those that act, by name; an oracle is a bound. Raises Misconfigured for one that there is none of."""
+    process = _Process(backtest)
+    return {name: process.policy(name) for name in backtest.policies if name != ORACLE}
+
+
+def currency_of(backtest: Backtest) -> str:
+    """The one currency of the world."""
+    return factory_of(backtest.world)().open(1, backtest.seeds[0])[0].currency
+
+
 def factory_of(world: str) -> Callable[[], World]:
     """The factory that ``module:factory`` names; raises Misconfigured where there is none."""
     module, _, name = world.partition(":")
@@ -88,7 +100,7 @@ def factory_of(world: str) -> Callable[[], World]:
         raise Misconfigured(f"{world!r} is no world: {exc}; name one as package.module:factory") from exc
     if not callable(factory):
         raise Misconfigured(f"{world!r} is no factory of a world")
-    return factory
+    return cast("Callable[[], World]", factory)
 
 
 def _results(backtest: Backtest, tasks: Sequence[_Part]) -> Iterator[tuple[_Part, Played | list[Bound]]]:

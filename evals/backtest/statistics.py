@@ -22,6 +22,7 @@ from evals.backtest.figures import (
 from evals.backtest.outcome import Bound
 from evals.backtest.played import Played, require_same_cases
 from recoup.errors import Defect
+from tools.sandbox.protocol import WINDOW
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ def _figures(name: str, one: Played, resampled: _Resampled) -> PolicyFigures:
         recovery_amount_share=resampled.ratio(f"{name}:collected", "owed"),
         net_minor=float(one.net.sum()),
         net_per_case_minor=resampled.ratio(f"{name}:net", "cases"),
+        recovered_by_day=tuple(np.searchsorted(np.sort(one.days[one.recovered]), np.arange(WINDOW.days + 1), side="right") / count),
+        attempts_per_case=int(one.attempts.sum()) / count,
         attempts_per_recovery=int(one.attempts.sum()) / recovered if recovered else None,
         messages_per_case=int(one.messages.sum()) / count,
         median_days=float(np.median(one.days[one.recovered])) if recovered else None,

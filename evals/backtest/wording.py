@@ -11,7 +11,7 @@ POLICIES = {
     "polar-2-5-7-7": "Retries after two days, then after five, seven and seven more.",
     "stripe-like-8-in-14": "Up to eight retries within fourteen days.",
     "by-code": "A table that says for each kind of decline when to retry and when to write.",
-    "never": "Does nothing. What is recovered is what customers and banks mend by themselves.",
+    "never": "Neither retries nor writes. What is recovered is what customers and banks mend by themselves.",
     "oracle": "Not a policy but a bound: the best plan of one who sees what is hidden (balances, paydays, outages), not the dice to come.",
 }
 CATEGORIES = {

@@ -1,32 +1,28 @@
 """A policy is replayed on a merchant's own history as far as it can be known, and no further."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evals.backtest.baselines import Ladder
 from evals.backtest.past_cases import PastCase, past_cases
 from evals.backtest.replay import fate_of, replay
 from evals.backtest.replay_text import replay_html
+from evals.backtest.rollout import Policy
 from evals.history import read_history
 from evals.history_files import write_history
 from evals.history_row import HistoryRow
-from tools.sandbox.protocol import EventKind, FailedInvoice
+from tools.sandbox.protocol import EventKind
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
-class Ladder:
-    """Charges so many days after the failure."""
-
-    def __init__(self, *days: float) -> None:
-        self._days = days
-
-    def plan(self, case: FailedInvoice) -> Sequence[datetime]:
-        return [case.failed_at + days * DAY for days in self._days]
+def ladder(*days: float) -> Policy:
+    """Charges so many days after the failure, and writes to nobody."""
+    return Ladder("ladder", lambda seen: tuple(seen.invoice.failed_at + day * DAY for day in days), message_days=())
 
 
 def charge(days: float, invoice: str = "i1", account: str = "a1", *, approved: bool = False, **changes: Any) -> HistoryRow:
@@ -54,7 +50,7 @@ def cases_of(tmp_path: Path, *rows: HistoryRow) -> tuple[PastCase, ...]:
 
 
 def fate(case: PastCase, *days: float) -> str:
-    return fate_of(case, Ladder(*days).plan(case.invoice))
+    return fate_of(case, ladder(*days))
 
 
 def test_a_case_is_what_was_known_at_its_first_failure(tmp_path: Path) -> None:
@@ -85,7 +81,7 @@ def test_a_policy_that_charges_when_the_history_did_not_is_unknown(tmp_path: Pat
     case = case_of(tmp_path, charge(0), charge(2), charge(5, approved=True))
     assert fate(case, 3.5) == "tried_when_history_did_not"
     assert fate(case, 2, 2.2) == "tried_when_history_did_not"
-    assert fate_of(case, [START + 5 * DAY + 3 * HOUR], tolerance=HOUR) == "went_on_after_its_success"
+    assert fate_of(case, ladder(5.125), tolerance=HOUR) == "went_on_after_its_success"
 
 
 def test_beyond_a_success_that_it_did_not_have_nothing_is_known(tmp_path: Path) -> None:
@@ -127,7 +123,7 @@ def test_shares_and_bounds_are_those_that_one_counts_by_hand(tmp_path: Path) -> 
         LATER,
     ]
     write_history(tmp_path / "history.csv", rows)
-    found = replay(read_history(tmp_path / "history.csv"), {"on day 2": Ladder(2), "nothing": Ladder()})
+    found = replay(read_history(tmp_path / "history.csv"), {"on day 2": ladder(2), "nothing": ladder()})
     assert (found.cases, found.recovered, found.too_young) == (4, 2, 1)
     one = found.policies["on day 2"]
     assert (one.counts.known_share, one.counts.recovered_of_known) == (0.5, 0.5)
@@ -143,14 +139,14 @@ def test_shares_and_bounds_are_those_that_one_counts_by_hand(tmp_path: Path) -> 
 
 def test_the_report_says_what_cannot_be_known(tmp_path: Path) -> None:
     write_history(tmp_path / "history.jsonl", [charge(0), charge(2, approved=True), LATER])
-    page = replay_html(replay(read_history(tmp_path / "history.jsonl"), {"<fixed>": Ladder(2)}))
+    page = replay_html(replay(read_history(tmp_path / "history.jsonl"), {"<fixed>": ladder(2)}))
     assert "What cannot be known from a history" in page
     assert "&lt;fixed&gt;" in page
-    assert "you recovered 100.0% of them" in page
+    assert "1 payments failed, and 100.0% of them were recovered" in page
 
 
 def test_a_history_without_cases_has_shares_of_nothing(tmp_path: Path) -> None:
     write_history(tmp_path / "history.csv", [LATER])
-    found = replay(read_history(tmp_path / "history.csv"), {"nothing": Ladder()}).as_json()
+    found = replay(read_history(tmp_path / "history.csv"), {"nothing": ladder()}).as_json()
     assert found["recovery_rate"] is None
     assert found["policies"]["nothing"]["known_share"] is None

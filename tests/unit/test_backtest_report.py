@@ -49,10 +49,8 @@ def pair(ours: list[CaseOutcome], theirs: list[CaseOutcome]) -> Comparison:
     return compare("home", {RECOUP: played(ours), "by-code": played(theirs)}, resamples=200)
 
 
-def test_the_folder_holds_one_page_that_stands_alone_its_pictures_and_the_figures(
-    tmp_path: Path, found: Comparison, policies: dict[str, Played]
-) -> None:
-    page = write_report(tmp_path / "new" / "folder", found, policies).read_text(encoding="utf-8")
+def test_the_folder_holds_one_page_that_stands_alone_its_pictures_and_the_figures(tmp_path: Path, found: Comparison) -> None:
+    page = write_report(tmp_path / "new" / "folder", found).read_text(encoding="utf-8")
     parser = _Strict()
     parser.feed(page)
     assert parser.open == []
@@ -63,10 +61,8 @@ def test_the_folder_holds_one_page_that_stands_alone_its_pictures_and_the_figure
     assert json.loads((tmp_path / "new" / "folder" / "result.json").read_text(encoding="utf-8")) == found.as_json()
 
 
-def test_the_page_begins_with_what_was_found_and_says_that_it_is_simulated(
-    tmp_path: Path, found: Comparison, policies: dict[str, Played]
-) -> None:
-    page = write_report(tmp_path, found, policies).read_text(encoding="utf-8")
+def test_the_page_begins_with_what_was_found_and_says_that_it_is_simulated(tmp_path: Path, found: Comparison) -> None:
+    page = write_report(tmp_path, found).read_text(encoding="utf-8")
     places = [
         page.index(words) for words in ("Recoup brought in", "Simulated.", "What was compared", "In pictures", "is defined", "not say")
     ]
@@ -96,11 +92,11 @@ def test_breaches_of_network_rules_are_not_passed_over() -> None:
 @pytest.mark.parametrize("names", [{RECOUP}, {"never"}, {RECOUP, "never"}, {"by-code", "polar-2-5-7-7"}])
 def test_a_report_of_few_policies_is_still_a_report(tmp_path: Path, policies: dict[str, Played], names: set[str]) -> None:
     some = {name: one for name, one in policies.items() if name in names}
-    page = write_report(tmp_path, compare("home", some, resamples=50), some, "JPY").read_text(encoding="utf-8")
+    page = write_report(tmp_path, compare("home", some, resamples=50), "JPY").read_text(encoding="utf-8")
     assert "nothing can be said" in page
     assert "¥" in page
 
 
 def test_where_nobody_recovered_anything_the_report_is_still_drawn(tmp_path: Path) -> None:
     nobody = {name: played([lost("a"), lost("b")]) for name in (RECOUP, "by-code")}
-    assert write_report(tmp_path, compare("home", nobody, resamples=50), nobody).exists()
+    assert write_report(tmp_path, compare("home", nobody, resamples=50)).exists()

@@ -60,6 +60,8 @@ def test_a_policy_s_figures_are_those_that_one_counts_by_hand() -> None:
     assert figures["cap_breaches"] == 1
     assert figures["cancel_rate"] == 0.25
     assert figures["retry_share"] == 0.5
+    assert figures["attempts_per_case"] == 1.25
+    assert figures["recovered_by_day"] == [0.0] * 3 + [0.25] * 4 + [0.5] * 22
     assert figures["fees_minor"] == 25.0
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from evals.history import History, read_history
 from evals.history_files import write_history
-from evals.history_row import HistoryRow, Problem
+from evals.history_row import COLUMNS, WORDS, HistoryRow, Problem
 from recoup.errors import Malformed
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -247,3 +248,20 @@ def test_columns_are_arrays_of_one_length(tmp_path: Path) -> None:
     assert {len(history.at), len(history.amount_minor), *(len(column.codes) for column in history.words.values())} == {6}
     assert history.is_attempt.tolist() == [True, True, False, False, True, True]
     assert np.isnan(history.propensity).tolist() == [True, False, True, True, True, True]
+
+
+def test_the_example_of_the_documentation_is_a_history(tmp_path: Path) -> None:
+    page = Path("docs/history.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "example.csv"
+    path.write_text(example, encoding="utf-8")
+    history = read_history(path)
+    assert history.problems == ()
+    assert [row.kind for row in history.rows()] == ["attempt", "message", "attempt", "event", "attempt"]
+    assert history.row(2).timezone == "America/Chicago"
+
+
+def test_every_column_and_every_word_is_documented() -> None:
+    page = Path("docs/history.md").read_text(encoding="utf-8")
+    words = {*COLUMNS, *(word for known in WORDS.values() for word in known)}
+    assert {word for word in words if f"`{word}`" not in page} == set()

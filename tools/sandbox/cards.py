@@ -13,7 +13,6 @@ SHORT_CODE = Code(decline="insufficient_funds", network="R01")
 BRANDS = (("visa", 0.55), ("mastercard", 0.32), ("amex", 0.08), ("discover", 0.05))
 FUNDINGS = (("debit", 0.55), ("credit", 0.40), ("prepaid", 0.05))
 HAS_EXPIRED = "2025-12"
-REISSUED = frozenset({Cause.EXPIRED, Cause.STOLEN})  # causes for which banks send a new card
 
 
 class Face(NamedTuple):

@@ -6,9 +6,9 @@ from typing import assert_never
 from recoup.errors import Malformed
 from tools.sandbox import bank
 from tools.sandbox.behaviour import Doing, Move, move_after_message
-from tools.sandbox.cards import REISSUED
-from tools.sandbox.causes import DAY, HOUR, Cause
+from tools.sandbox.causes import REISSUED, Cause
 from tools.sandbox.customers import Heard
+from tools.sandbox.paydays import DAY, HOUR
 from tools.sandbox.population import Role, on_grid
 from tools.sandbox.protocol import Channel, ContactKind
 from tools.sandbox.rows import AgendaRow, InvoiceRow

@@ -1,15 +1,18 @@
 """How cases come about: who owes, whose card failed and when, and what the merchant's own records hold of the account."""
 
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import log
 
+from tools.sandbox.banks import OUTAGE_PERIOD_SECONDS, Banks
 from tools.sandbox.cards import GOOD_CODE, Cards
-from tools.sandbox.causes import DAY, EPOCH_SECONDS, HOUR, Banks, Card, Cause, Code
+from tools.sandbox.causes import Card, Cause, Code
 from tools.sandbox.draws import Dice
 from tools.sandbox.parameters import Parameters
+from tools.sandbox.paydays import DAY, EPOCH_SECONDS, HOUR
 from tools.sandbox.people import CURRENCY, PRICES_MAJOR, SEGMENTS, START, TIERS, place_of
 from tools.sandbox.protocol import Channel, Credential, Decline, FailedInvoice, PastAttempt
 
@@ -89,7 +92,7 @@ class Merchant:
         for again in range(TRIES_TO_FAIL):
             at = START_SECONDS + dice.whole(0, SPREAD_DAYS - 1, name, number, "day", again) * DAY + hour * HOUR
             if card.cause is Cause.OUTAGE:
-                begun = self.banks.outage(self.banks.lasting(card).issuer, int((at - EPOCH_SECONDS) // (2 * DAY)))
+                begun = self.banks.outage(self.banks.lasting(card).issuer, int((at - EPOCH_SECONDS) // OUTAGE_PERIOD_SECONDS))
                 if begun is not None:
                     return float(int(begun[0] + dice.draw(name, number, "into the outage") * (begun[1] - begun[0])))
             elif not self.banks.approves(card, at):
@@ -99,11 +102,12 @@ class Merchant:
     def _past(self, name: str, card: Card, credential: str, amount_minor: int, failed_at: float, since: float) -> Iterator[PastAttempt]:
         """A charge a month, and what the merchant did when it failed. Whatever else is wrong with the card began after them."""
         card = replace(card, is_short=False) if card.cause is Cause.FUNDS else replace(card, cause=Cause.GOOD, code=GOOD_CODE)
+        failed = datetime.fromtimestamp(failed_at, UTC)
         for back in range(int(min((failed_at - since) / MONTH_SECONDS, MOST_MONTHS)), 0, -1):
-            invoice, first, tried = f"{name}_{back:02d}", _months_before(failed_at, back), list[float]()
+            invoice, first, tried = f"{name}_{back:02d}", _months_before(failed, back), list[float]()
             for day in (0, *LEGACY_RETRY_DAYS):
                 at = first + day * DAY
-                if at > failed_at - DAY:
+                if first <= since or at > failed_at - DAY:
                     break
                 approved = self.banks.approves(card, at, tried)
                 tried.append(at)
@@ -123,13 +127,8 @@ def _decline(code: str, network: str | None, advice: str | None) -> Decline:
     return Decline(code=code, processor="sandbox", network_code=network, advice=advice)
 
 
-def _months_before(at: float, months: int) -> float:
+def _months_before(when: datetime, months: int) -> float:
     """The same hour, so many calendar months earlier; the 31st of a shorter month is its last day."""
-    when = datetime.fromtimestamp(at, UTC)
     year, month = divmod(when.year * 12 + when.month - 1 - months, 12)
-    for day in range(when.day, 0, -1):
-        try:
-            return when.replace(year=year, month=month + 1, day=day).timestamp()
-        except ValueError:
-            continue
-    return at
+    day = min(when.day, monthrange(year, month + 1)[1])
+    return when.replace(year=year, month=month + 1, day=day).timestamp()

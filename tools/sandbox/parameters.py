@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 from recoup.errors import Misconfigured
 from tools.sandbox.draws import Dice
@@ -53,7 +53,7 @@ def ranges() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _drawn(dice: Dice, section: str, name: str, given: Any) -> Any:
-    if not isinstance(given, list) or f"{section}.{name}" in NOT_DRAWN:
+    if isinstance(given, int | float) or f"{section}.{name}" in NOT_DRAWN:
         return given
-    low, high = cast("list[float]", given)
+    low, high = given
     return low + (high - low) * dice.draw("parameter", section, name)

@@ -1,11 +1,13 @@
 """The simulated population: who owes what, when it first fails, and which of life's turns each person takes. Pure and seeded."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from recoup.record import Record
+from tools.sandbox.banks import Banks
 from tools.sandbox.cards import Cards, Method
-from tools.sandbox.causes import Banks, Cause
+from tools.sandbox.causes import Cause
 from tools.sandbox.customers import Customers
 from tools.sandbox.draws import Dice
 from tools.sandbox.parameters import parameters_of
@@ -19,8 +21,9 @@ GRID, FIRST_INSTANT = timedelta(hours=3) - timedelta(seconds=1), DEFAULT_START +
 FIRST_FAILURES_WITHIN = 1 / 6  # of the simulated period: most recoveries fall on days 2 to 12, so they need the rest
 # Bills on one card fail this far apart: the plans of two cases then never want the card at the same instant, where chance would decide.
 APART = 36 * GRID
-# A card is charged first when it fails by its nature, where so many draws find such an instant; else it fails all the same.
-TRIES_TO_FAIL = 12
+# A card is charged first when it fails by its nature. Where so many draws find no such instant it is another card, and the last one fails
+# all the same.
+TRIES_TO_FAIL, CARDS_TO_FAIL = 12, 6
 BLOCK = 30  # people of one block share out the special roles, so that even a small world has most of them
 
 
@@ -122,12 +125,11 @@ class Population:
     def _person(self, number: int, role: Role) -> Person:
         dice, customer = self.dice, f"cus_{number:06d}"
         place, tier = place_of(dice, customer), dice.choose(TIERS, customer, "tier")
-        method = self._method(customer, role, place, number)
+        method, charged = self._charged(customer, role, place, number)
         backup = None
         if role is Role.PLAIN and dice.happens(0.12, customer, "has backup"):
             card = self.cards.of_cause(f"{customer}:backup", place, Cause.GOOD)
             backup = self.cards.method(f"pm_{number:06d}_b", place, card)
-        charged = self._first_charges(customer, number, role, method)
         bills = tuple(self._bill(customer, number, role, tier, n, at) for n, at in enumerate(charged))
         return Person(
             id=customer,
@@ -140,6 +142,18 @@ class Population:
             backup=backup,
             bills=bills,
         )
+
+    def _charged(self, customer: str, role: Role, place: Place, number: int) -> tuple[Method, list[datetime]]:
+        """What the person pays with, and when each of the bills is charged first."""
+        method = self._method(customer, role, place, number)
+        fingerprint, charged = method.card.fingerprint, list[datetime]()
+        for again in range(CARDS_TO_FAIL if role is Role.PLAIN else 1):
+            if again:
+                method = self.cards.method(method.id, place, replace(method.card, fingerprint=f"{fingerprint}:{again}"))
+            charged = self._first_charges(customer, number, role, method)
+            if not any(self.banks.approves(method.card, at.timestamp()) for at in charged):
+                break
+        return method, charged
 
     def _method(self, customer: str, role: Role, place: Place, number: int) -> Method:
         cards, method_id = self.cards, f"pm_{number:06d}"

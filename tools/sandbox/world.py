@@ -1,6 +1,6 @@
 """The simulated merchant behind the protocol of worlds: every case a person with a card, a bank and a temper of their own.
 
-One code for backtests, tests and the sandbox process: what banks approve is ``causes.Banks``, what people do ``customers.Customers``, and
+One code for backtests, tests and the sandbox process: what banks approve is ``banks.Banks``, what people do ``customers.Customers``, and
 both are pure functions of who and when. Here they are put behind ``protocol.World``.
 """
 
@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tools.sandbox.cards import GOOD_CODE, REISSUED
-from tools.sandbox.causes import DAY, HOUR, Banks, Card, Cause
+from tools.sandbox.banks import Banks
+from tools.sandbox.cards import GOOD_CODE
+from tools.sandbox.causes import REISSUED, Card, Cause
 from tools.sandbox.customers import Customers, Happening, Heard
 from tools.sandbox.draws import Dice
 from tools.sandbox.openings import Merchant, Opening, decline_of
 from tools.sandbox.oracle import Subject, bound
 from tools.sandbox.parameters import Parameters, parameters_of
+from tools.sandbox.paydays import DAY, HOUR
 from tools.sandbox.protocol import (
     AttemptResult,
     Channel,
