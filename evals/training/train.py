@@ -27,7 +27,7 @@ PROCESSES = 2
 @dataclass(frozen=True)
 class Trained:
     """``measured``: by the name of what was kept back, on a model that had not seen it; ``gain``: of the trees in the model, by feature.
-    ``retries``: all of the history; ``examples``: those that were looked at; ``courses`` and ``messages``: what moved the weights and the
+    ``retries``: all of the history, of those with a known propensity where ``only_logged``; ``examples``: those that were looked at; ``courses`` and ``messages``: what moved the weights and the
     response. ``cutoff`` and the span are POSIX seconds.
     """
 
@@ -36,6 +36,7 @@ class Trained:
     gain: Mapping[str, float]
     rows: int
     customers: int
+    only_logged: bool
     retries: int
     examples: int
     courses: int
@@ -64,6 +65,7 @@ def train(history: History, processes: int = PROCESSES) -> Trained:
         gain=dict(zip(NAMES, grown.gain.tolist(), strict=True)),
         rows=len(records),
         customers=len(np.unique(records.columns.account)),
+        only_logged=records.only_logged,
         retries=retries,
         examples=len(table),
         courses=courses,
