@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from agents.planner.paydays import Floats
 from agents.planner.prior import TRUTHS, published
 from agents.planner.response import published_response
 from evals.training.boosting import FEWEST_EXAMPLES
@@ -102,13 +103,13 @@ def _data(trained: Trained, source: str, problems: Sequence[str]) -> list[Block]
     blocks: list[Block] = [
         Heading("Data"),
         Said(
-            f"{source}: {trained.rows:,} rows of {trained.customers:,} customers, {first} to {last}. {trained.retries:,} retries of invoices"
-            f" whose first charge had failed{_why_logged(trained)}; {trained.examples:,} of them were looked at."
+            f"{source}: {trained.rows:,} rows of {trained.customers:,} customers, {first} to {last}. {trained.retries:,} retries of"
+            f" invoices whose first charge had failed{_why_logged(trained)}; {trained.examples:,} of them were looked at."
             f" {trained.courses:,} courses of retries moved the prior's weights, {trained.messages:,} messages the response."
         ),
         Said(
-            f"Kept back: one customer in {FOLDS}, by their id, and all retries from {cutoff} on, the last {1 - EARLIER_SHARE:.0%}. Another fifth of the"
-            f" customers said when there were enough trees. The model that is in force has trees grown on everything, as many as were enough;"
+            f"Kept back: one customer in {FOLDS}, by their id, and all retries from {cutoff} on, the last {1 - EARLIER_SHARE:.0%}. Another"
+            f" fifth of the customers said when there were enough trees. The model's own trees are as many, grown on everything;"
             f" the prior's weights never saw what was kept back."
         ),
         Said(f"{len(problems):,} rows were bad and left out; all of them are in bad_rows.csv." if problems else "No row was bad."),
@@ -117,19 +118,30 @@ def _data(trained: Trained, source: str, problems: Sequence[str]) -> list[Block]
 
 
 def _quality(trained: Trained) -> list[Block]:
-    heads = ("kept back", "retries", "customers", "approved", "Brier skill", "without trees", "over the published prior", "calibration error")
+    heads = (
+        "kept back",
+        "retries",
+        "customers",
+        "approved",
+        "Brier skill",
+        "without trees",
+        "over the published prior",
+        "calibration error",
+    )
     rows = tuple(_measures(KEPT_BACK[name], one) for name, one in trained.measured.items())
     blocks: list[Block] = [
         Heading("How good it is"),
         Said(
-            "Brier skill: how much of the squared error of a forecast is taken away that knows each decline category's approval rate in the"
-            " training data and nothing else. 0 is as good as that, 1 is perfect. Calibration error: how far the expected share approved and"
+            "Brier skill: how much of the squared error of a forecast is taken away that knows each decline category's approval rate in"
+            " the training data and nothing else. 0 is as good as that, 1 is perfect. Calibration error: how far the expected share approved and"
             " the real one lie apart, on average over tenths of the retries."
         ),
         Shown("On retries that the judged model had not seen.", heads, rows),
     ]
     if any(one.calibration for one in trained.measured.values()):
-        blocks.append(Picture("calibration", "Expected and real approval, in tenths of the retries of unseen customers, with 95 % intervals."))
+        blocks.append(
+            Picture("calibration", "Expected and real approval, in tenths of the retries of unseen customers, with 95 % intervals.")
+        )
     return blocks
 
 
@@ -165,7 +177,8 @@ def _learned(trained: Trained) -> list[Block]:
     )
     old, new = published_response(), trained.model.response
     moves = tuple(
-        (f"message on day {day:.0f} moves", f"{was:.1%}", f"{now_:.1%}") for day, was, now_ in zip(old.days, old.moves, new.moves, strict=True)
+        (f"message on day {day:.0f} moves", f"{was:.1%}", f"{now_:.1%}")
+        for day, was, now_ in zip(old.days, old.moves, new.moves, strict=True)
     )
     more = (
         ("more where only the customer can mend it", f"× {old.needed_times:.2f}", f"× {new.needed_times:.2f}"),
@@ -184,8 +197,8 @@ def _learned(trained: Trained) -> list[Block]:
 
 def _limits(trained: Trained) -> list[str]:
     limits = [
-        "It knows charges that were made. A kind of charge that the history never tried (an hour, a week after the failure) it judges by the"
-        " prior and by its neighbours.",
+        "It knows charges that were made. What the history never tried (an hour, a week after the failure) it judges by the prior and by"
+        " its neighbours.",
         "Who was retried was chosen by somebody: where the choice rested on what is not in the history, chances are biased by it. Bounded"
         " exploration with logged propensities mends that with time.",
         "Who was written to was chosen too. What a message does is told from those who got one beside those who got none, not from an"
@@ -198,7 +211,7 @@ def _limits(trained: Trained) -> list[str]:
     if later and unseen and later.skill < unseen.skill - 0.05:
         limits.append("It is clearly weaker on later retries than on those of its own time: the world moves. Train it again often.")
     if trained.examples < 10 * FEWEST_EXAMPLES:
-        limits.append(f"{trained.examples:,} retries are few: the measures above are rough, and most of what it believes is the published prior.")
+        limits.append(f"{trained.examples:,} retries are few: the measures above are rough, and much is still as published.")
     return limits
 
 
@@ -206,8 +219,8 @@ def _why_logged(trained: Trained) -> str:
     return " and whose propensity was logged: only those are a fair sample here" if trained.only_logged else ""
 
 
-def _shares(weights: Sequence[float]) -> list[float]:
-    return [float(weight) / float(sum(weights)) for weight in weights]
+def _shares(weights: Floats) -> list[float]:
+    return [float(weight) / float(weights.sum()) for weight in weights]
 
 
 def _day(at: float) -> str:

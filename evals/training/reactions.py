@@ -65,7 +65,7 @@ def cases_of(records: Records) -> Iterator[Case]:
     """Every invoice whose first charge failed."""
     columns = records.columns
     end = float(columns.at.max()) if len(columns) else 0.0
-    names = ("invoice", "at", "kind", "approved", "event", "channel", "needs_customer")
+    names = ("invoice", "at", "kind", "approved", "event", "channel", "needs_customer", "by_customer")
     rows = zip(*(getattr(columns, name).tolist() for name in names), strict=True)
     for _, group in groupby(rows, key=lambda row: row[0]):
         of_invoice = list(group)
@@ -74,10 +74,10 @@ def cases_of(records: Records) -> Iterator[Case]:
             yield _case([row for row in of_invoice if row[1] >= first[1]], first[1], first[6], end)
 
 
-def _case(rows: list[tuple[int, float, int, bool, int, int, bool]], start: float, needs: bool, end: float) -> Case:
+def _case(rows: list[tuple[int, float, int, bool, int, int, bool, bool]], start: float, needs: bool, end: float) -> Case:
     closed, messages = min((end - start) / DAY, WINDOW.total_seconds() / DAY), list[tuple[float, str]]()
     moved = lost = None
-    for _, at, kind, approved, event, channel, _ in rows:
+    for _, at, kind, approved, event, channel, _, by_customer in rows:
         day = (at - start) / DAY
         if day > closed:
             break
@@ -85,7 +85,8 @@ def _case(rows: list[tuple[int, float, int, bool, int, int, bool]], start: float
             messages.append((day, CHANNELS[channel]))
         if approved or event in OVER or event in MOVES:
             closed = day
-            moved, lost = (day if event in MOVES else None), (day if event in LOSSES else None)
+            is_own = event in MOVES or (approved and by_customer)
+            moved, lost = (day if is_own else None), (day if event in LOSSES else None)
             break
     return Case(needs, closed, tuple(messages), moved, lost)
 

@@ -27,8 +27,8 @@ PROCESSES = 2
 @dataclass(frozen=True)
 class Trained:
     """``measured``: by the name of what was kept back, on a model that had not seen it; ``gain``: of the trees in the model, by feature.
-    ``retries``: all of the history, of those with a known propensity where ``only_logged``; ``examples``: those that were looked at; ``courses`` and ``messages``: what moved the weights and the
-    response. ``cutoff`` and the span are POSIX seconds.
+    ``retries``: all of the history, of those with a known propensity where ``only_logged``; ``examples``: those that were looked at;
+    ``courses`` and ``messages``: what moved the weights and the response. ``cutoff`` and the span are POSIX seconds.
     """
 
     model: Model
