@@ -133,7 +133,7 @@ def _quality(trained: Trained) -> list[Block]:
         Heading("How good it is"),
         Said(
             "Brier skill: how much of the squared error of a forecast is taken away that knows each decline category's approval rate in"
-            " the training data and nothing else. 0 is as good as that, 1 is perfect. Calibration error: how far the expected share approved and"
+            " the training data alone. 0 is as good as that, 1 is perfect. Calibration error: how far the expected share approved and"
             " the real one lie apart, on average over tenths of the retries."
         ),
         Shown("On retries that the judged model had not seen.", heads, rows),
