@@ -12,13 +12,13 @@ from agents.planner.trees import NO_TREES, Trees, trees_of
 from evals.training.tables import Table
 from recoup.errors import Misconfigured
 
-MOST_TREES, PATIENCE = 200, 15
+MOST_TREES, PATIENCE = 120, 15
 FEWEST_EXAMPLES = 1000
 THREADS = 2
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 15,
-    "learning_rate": 0.07,
+    "learning_rate": 0.08,
     "min_data_in_leaf": 100,
     "lambda_l2": 5.0,
     "feature_fraction": 0.7,
