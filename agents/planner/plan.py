@@ -23,7 +23,7 @@ MOST_CHARGE_TIMES = 48
 # Once a charge has failed in a pay period, so much is left of the chance of another in the same one.
 SAME_PERIOD_TIMES = 0.3
 TOO_UNLIKELY = 5e-4  # truths of less weight are left out of a plan
-APART_HOURS, APART_HOURS_WHERE_AWAY = 24.0, 4.0
+APART_HOURS, APART_HOURS_WHERE_AWAY = 60.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _best_message(board: _Board, spans: _Spans, model: Model) -> tuple[float, _S
     in_window = 1 - np.exp(-np.maximum(terms.window_end - at, 0.0) / DAY / response.delay_days)
     for channel in situation.channels:
         moves = response.moved(at, situation.failed_at, len(before), channel, needs_customer=situation.needs_customer) * in_window
-        loses = response.lost(at, max(before, default=None), len(before))
+        loses = response.lost(at, max(before, default=None), len(before), channel)
         price = terms.message_minor.get(channel, 0.0) + loses * terms.customer_worth_invoices * situation.amount_minor
         gains = _gains(board, spans, at, moves, loses, price)
         best = int(np.argmax(gains))
