@@ -107,7 +107,7 @@ def covered(runs: int, cases_each: int = 1) -> int:
     """In how many of so many logs the truth lies within the interval."""
     hits = 0
     for seed in range(runs):
-        found = estimate(drawn(seed, 400, cases_each), enough=30)
+        found = estimate(drawn(seed, 300, cases_each), enough=30)
         assert found.ci_minor is not None, seed
         hits += found.ci_minor[0] <= truth() <= found.ci_minor[1]
     return hits
@@ -137,11 +137,11 @@ def width(interval: tuple[float, float] | None) -> float:
 
 
 def test_it_declines_to_answer_where_too_few_accounts_speak_for_the_target() -> None:
-    log = drawn(5, 400)
+    log = drawn(5, 300)
     found = estimate(log)
     assert found.effective_accounts < ENOUGH < found.accounts
     assert (found.value_minor, found.ci_minor) == (None, None)
-    assert found.why_not == f"to this target the log is worth {found.effective_accounts:.0f} of its 400 accounts, and 100 are needed"
+    assert found.why_not == f"to this target the log is worth {found.effective_accounts:.0f} of its 300 accounts, and 100 are needed"
     assert found.logged_minor is not None
     assert estimate(log, enough=found.effective_accounts).why_not is None
 
