@@ -107,7 +107,7 @@ def covered(runs: int, cases_each: int = 1) -> int:
     """In how many of so many logs the truth lies within the interval."""
     hits = 0
     for seed in range(runs):
-        found = estimate(drawn(seed, 300, cases_each), enough=30)
+        found = estimate(drawn(seed, 400, cases_each), enough=30)
         assert found.ci_minor is not None, seed
         hits += found.ci_minor[0] <= truth() <= found.ci_minor[1]
     return hits
