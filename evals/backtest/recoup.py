@@ -1,18 +1,22 @@
 """Recoup's own planner as a policy of a backtest, bound by its house rules besides the absolute ones."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+import numpy as np
+
+from agents.planner.hours import fit_hours
 from agents.planner.model import Model
 from agents.planner.plan import make_plan
 from agents.planner.terms import Terms
 from evals.backtest.baselines import NEEDS
 from evals.backtest.rollout import Move, Seen
-from evals.backtest.situations import situation_of
+from evals.backtest.situations import offset_hours, situation_of
 from recoup.category import Category
 from recoup.network import Denied, NotBefore
 from recoup.policy import Policy as House
-from tools.sandbox.protocol import COSTS, WINDOW
+from tools.sandbox.protocol import COSTS, WINDOW, FailedInvoice
 
 DAY = 86_400.0
 
@@ -28,6 +32,19 @@ class Recoup:
     worth: float = 1.5
     lost: float = 0.015
     most: float = 6
+
+    def acquainted(self, invoices: Sequence[FailedInvoice]) -> "Recoup":
+        """Having read the merchant's records as they were before the first of these failures: at which hours charges go through."""
+        before = min((invoice.failed_at for invoice in invoices), default=None)
+        hours, approved, seen = list[float](), list[float](), set[tuple[str, str]]()
+        for invoice in invoices:
+            for one in invoice.history:
+                key = (invoice.account, one.invoice)
+                if before is not None and one.at < before and key not in seen:
+                    seen.add(key)
+                    hours.append((one.at.timestamp() / 3600 + offset_hours(invoice.timezone, one.at)) % 24)
+                    approved.append(float(one.decline is None))
+        return replace(self, model=replace(self.model, hours=fit_hours(np.array(hours), np.array(approved))))
 
     def next(self, seen: Seen) -> Move | None:
         """See ``rollout.Policy``."""
