@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain-decline": ("api.cli.explain_decline", "command", "Say what a decline code means and what is allowed after it."),
     "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that nobody knows."),
     "shadow": ("api.cli.shadow", "command", "Report what was decided in shadow mode."),
+    "backtest": ("api.cli.backtest", "command", "Play policies on simulated failed payments and compare them."),
+    "evaluate": ("api.cli.evaluate", "command", "Tell from logged decisions what another policy would have come to."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }
 
