@@ -65,7 +65,7 @@ async def open_desk(settings: Settings, api: str | None, key: str | None) -> Asy
     if not key:
         raise Misconfigured(f"--api needs an API key in {KEY_VARIABLE}; recoup keys create makes one")
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=f"{api.rstrip('/')}/api/v1/tickets", headers=headers, timeout=TIMEOUT_SECONDS) as client:
+    async with httpx.AsyncClient(base_url=f"{api.rstrip('/')}/api/v1", headers=headers, timeout=TIMEOUT_SECONDS) as client:
         yield DeskThere(client)
 
 
@@ -142,7 +142,7 @@ class DeskThere:
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
         try:
-            answer = await self._client.request(method, path, json=body)
+            answer = await self._client.request(method, f"/tickets{path}", json=body)
             told: Any = answer.json()
         except httpx.InvalidURL as exc:
             raise Malformed(f"--api is no address: {exc}") from exc
