@@ -122,14 +122,14 @@ async def measured_with(embedder: Embedder) -> QualityReport:
 
 
 def table(report: QualityReport, split: str = "all") -> str:
-    """The report for people: a line a locale and kind, a column a way."""
-    lines = [f"{report.tickets} tickets, {report.model}, {split} queries; recall@{RECALL_AT} / MRR"]
-    lines += [f"{'locale':<8}{'kind':<9}{'queries':>7}" + "".join(f"{way:>16}" for way in WAYS)]
+    """The report for people, and for a page in Markdown: a line a locale and kind, a column a way."""
+    lines = [f"{report.tickets} tickets, {report.model}, {split} queries; recall@{RECALL_AT} / MRR", ""]
+    lines += [f"| Locale | Kind | Queries | {' | '.join(WAYS)} |", "|---|---|---|" + "---|" * len(WAYS)]
     for locale in dict.fromkeys(score.locale for score in report.scores):
         for kind in ("meaning", "code", "all"):
             found = [report.of(way, locale=locale, kind=kind, split=split) for way in WAYS]
-            cells = "".join(f"{f'{score.recall:.2f} / {score.mrr:.2f}':>16}" for score in found)
-            lines.append(f"{locale:<8}{kind:<9}{found[0].queries:>7}{cells}")
+            cells = " | ".join(f"{score.recall:.2f} / {score.mrr:.2f}" for score in found)
+            lines.append(f"| {locale} | {kind} | {found[0].queries} | {cells} |")
     return "\n".join(lines)
 
 

@@ -59,9 +59,9 @@ def ticket_is(connection: str, ticket_id: str) -> Where:
     return {"$and": [{"connection": connection}, {"ticket": ticket_id}]}
 
 
-def cited_as(cite: str) -> Where:
-    """Chunks of the ticket with this public id."""
-    return {"cite": cite}
+def cited_as(cites: Sequence[str]) -> Where:
+    """Chunks of the tickets with these public ids."""
+    return {"cite": {"$in": list(cites)}}
 
 
 def written_since(at: datetime) -> Where:

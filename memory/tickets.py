@@ -153,15 +153,17 @@ class TicketStore:
         at = wall_now()
         made = {_cite(shelf, ticket.connection, ticket.id): ticket for ticket in tickets}  # the last one of an id stands
         rows = [row for cite, ticket in made.items() for row in _rows(cite, ticket, known.get(ticket.owner, ()), at)]
-        kept = {
-            row.cite for row in shelf.rows([f"{cite}.0" for cite in made]) if (row.cite, row.digest) in {(r.cite, r.digest) for r in rows}
-        }
-        fresh = [row for row in rows if row.cite not in kept]
-        shelf.put(fresh, self._embedder.embed([row.text for row in fresh]) if fresh else [])
-        # Only once the new text is there: a crash in between leaves a few old chunks, which the next import takes away.
-        for cite in made.keys() - kept:
-            stale = set(shelf.ids(cited_as(cite))) - {row.chunk_id for row in fresh}
-            self._forget(shelf, sorted(stale))
+        digests = {row.cite: row.digest for row in rows}
+        before = {row.cite: row.digest for row in shelf.rows([f"{cite}.0" for cite in made])}
+        kept = {cite for cite, made_from in before.items() if made_from == digests[cite]}
+        # A ticket's first chunk is written last, and removed first: while it is there with its digest, all of the ticket is there and
+        # nothing of an older text. What dies in between is put in by the same import once more.
+        fresh = sorted((row for row in rows if row.cite not in kept), key=lambda row: row.chunk_id.endswith(".0"))
+        vectors = self._embedder.embed([row.text for row in fresh]) if fresh else []
+        if replaced := sorted(digests.keys() - kept):
+            old = shelf.ids(cited_as(replaced))
+            self._forget(shelf, sorted(old, key=lambda chunk_id: not chunk_id.endswith(".0")))
+        shelf.put(fresh, vectors)
         self._words.put(shelf, fresh)
         return Imported(written=len(made) - len(kept), unchanged=len(kept))
 

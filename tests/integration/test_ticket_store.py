@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -147,7 +148,7 @@ async def test_another_model_is_refused_until_a_re_index_and_public_ids_outlive_
 
 async def test_while_a_re_index_lasts_or_has_died_nobody_writes_and_a_new_one_mends_it(open_store: Open) -> None:
     class Dying(WordsEmbedder):
-        def embed(self, texts: list[str]) -> list[list[float]]:  # type: ignore[override]
+        def embed(self, texts: Sequence[str]) -> list[list[float]]:
             raise Misconfigured("no such model")
 
     store = open_store()
@@ -187,6 +188,17 @@ async def test_two_processes_share_a_server_and_see_each_others_tickets(chroma_s
     finally:
         await one.close()
         await two.close()
+
+
+async def test_chroma_is_told_to_embed_nothing_by_itself(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    await store.put([make_ticket()])
+    await store.close()
+    with sqlite3.connect(tmp_path / "chroma.sqlite3") as database:
+        [(schema,)] = database.execute("SELECT schema_str FROM collections").fetchall()
+    # Its own default would stand here as a known function with its name.
+    assert '"embedding_function":{"type":"legacy"}' in schema
+    assert '"known"' not in schema
 
 
 async def test_a_server_that_is_away_is_told_with_its_address(tmp_path: Path) -> None:
@@ -230,3 +242,23 @@ async def test_a_search_where_nothing_was_ever_put_in_makes_no_folder(tmp_path: 
 
 def _own_scope() -> Scope:
     return Scope.own([ADA])
+
+
+async def test_an_import_that_dies_loses_nothing_that_the_same_import_does_not_bring_back(open_store: Open) -> None:
+    class Full(WordsEmbedder):
+        def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            return [[*vector, 0.0] for vector in super().embed(texts)]  # Chroma refuses it at the very write
+
+    long = " ".join(f"Sentence number {number} about the zanzibar invoice." for number in range(60))
+    store = open_store()
+    await store.put([make_ticket(text=long, owner=BO)])
+    await store.close()
+    dying, moved = open_store(Full()), make_ticket(text=long.replace("zanzibar", "kept"))
+    with pytest.raises(TicketsUnavailable):
+        await dying.put([moved])
+    await dying.close()
+    store = open_store()
+    assert (await store.put([moved])).written == 1
+    assert await own(store, "zanzibar invoice", BO) == []
+    [found] = await own(store, "Sentence number 59 kept invoice")
+    assert "zanzibar" not in found.row.text
