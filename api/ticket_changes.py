@@ -7,6 +7,7 @@ from graph.bootstrap import Services
 from memory import audit
 from memory.contacts import find_account
 from memory.tickets import TicketStore
+from recoup.errors import Malformed
 from recoup.people import Permission, Person
 from recoup.tickets import AccountRef, Imported, Ticket
 
@@ -14,8 +15,12 @@ CHAIN = "tickets"
 
 
 async def put_tickets(services: Services, person: Person, tickets: Sequence[Ticket]) -> Imported:
-    """Stores tickets. Raises Forbidden, TicketsUnavailable, Misconfigured."""
+    """Stores tickets. Raises Forbidden, Malformed for one of a connection that is not there, TicketsUnavailable, Misconfigured."""
     person.must_have(Permission.OPERATE)
+    if unknown := sorted({ticket.connection for ticket in tickets} - services.connections.keys()):
+        # It would be stored and never found: what agents may see is decided by the connection.
+        known = ", ".join(services.connections) or "none"
+        raise Malformed(f"there is no connection {unknown[0]!r}; there are: {known}")
     done = await put_masked(services.db, services.ticket_store, tickets)
     await _note(services, person, "all", "imported", written=done.written, unchanged=done.unchanged)
     return done

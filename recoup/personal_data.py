@@ -16,7 +16,10 @@ INTERNATIONAL_PHONE = 8
 CUE_CHARS = 24
 SHORT_NAME = 2
 
-_EMAIL = re.compile(r"[\w.%+'-]+\s?(?:@|\(at\)|\[at\]|\{at\})\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]{2,})+", re.IGNORECASE)
+# From the beginning of a run of such characters and never back into it: else a long run without an @ takes quadratic time.
+_EMAIL = re.compile(
+    r"(?<![\w.%+'-])[\w.%+'-]++\s?(?:@|\(at\)|\[at\]|\{at\})\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]{2,})+", re.IGNORECASE
+)
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ .-]?[A-Za-z0-9]){11,30}")
 _DIGITS = re.compile(r"(?<![\w#.,/-])(?:\+ ?)?\(?\d(?:[ ().\u00a0\u2010-\u2015/-]{0,3}\d){6,17}(?![\w-])")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}(?:[ ]\d{1,2})?")

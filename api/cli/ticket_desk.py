@@ -8,13 +8,11 @@ from urllib.parse import quote
 
 import httpx
 
-from api import ticket_changes
+from api import ticket_changes, ticket_search
 from api.cli.session import person_here
 from graph.bootstrap import Services, open_services
-from memory.account_tickets import known_words, own_ticket
-from memory.contacts import find_account
-from memory.tickets import Scope, TicketsStatus
-from recoup.errors import Forbidden, Malformed, Misconfigured, NotFound, Refused, TicketsUnavailable
+from memory.tickets import TicketsStatus
+from recoup.errors import Forbidden, Malformed, Misconfigured, Refused, TicketsUnavailable
 from recoup.settings import Settings
 from recoup.tickets import AccountRef, Imported, OwnTicket, SimilarCase, Ticket
 
@@ -79,18 +77,10 @@ class DeskHere:
         return await ticket_changes.put_tickets(self._services, person_here(), tickets)
 
     async def own(self, owner: AccountRef, query: str, limit: int) -> Sequence[OwnTicket]:
-        async with self._services.db.read() as session:
-            known = (await known_words(session, [owner])).get(owner, [])
-        now = await self._services.clock.now()
-        found = await self._services.ticket_store.search(query, Scope.own([owner]), now=now, limit=limit, known=known)
-        return [own_ticket(one) for one in found]
+        return await ticket_search.search_own(self._services, owner, query, limit)
 
     async def similar(self, owner: AccountRef, query: str, limit: int) -> Sequence[SimilarCase]:
-        async with self._services.db.read() as session:
-            account_id = await find_account(session, owner.connection, owner.account)
-        if account_id is None:
-            raise NotFound(f"there is no account {owner.account} of {owner.connection}")
-        return await self._services.tickets.similar(account_id, query, now=await self._services.clock.now(), limit=limit)
+        return await ticket_search.search_similar(self._services, owner, query, limit)
 
     async def delete_ticket(self, connection: str, ticket_id: str) -> int:
         return await ticket_changes.delete_ticket(self._services, person_here(), connection, ticket_id)

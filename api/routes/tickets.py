@@ -5,12 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api import ticket_changes
+from api import ticket_changes, ticket_search
 from api.auth import Admin, Operator, Reader, ServicesDep
-from memory.account_tickets import known_words, own_ticket
-from memory.contacts import find_account
-from memory.tickets import MAX_QUERY_CHARS, Scope, TicketsStatus
-from recoup.errors import NotFound
+from memory.tickets import MAX_QUERY_CHARS, TicketsStatus
 from recoup.tickets import MAX_FOUND, PAGE_TICKETS, AccountRef, Imported, OwnTicket, SimilarCase, Ticket
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -45,22 +42,13 @@ async def put_tickets(services: ServicesDep, person: Operator, new: NewTickets) 
 @router.post("/search")
 async def search_own(services: ServicesDep, _: Reader, question: Question) -> list[OwnTicket]:
     """The account's own tickets that answer best, best first."""
-    async with services.db.read() as session:
-        known = (await known_words(session, [question.account])).get(question.account, [])
-    now, scope = await services.clock.now(), Scope.own([question.account])
-    found = await services.ticket_store.search(question.query, scope, now=now, limit=question.limit, known=known)
-    return [own_ticket(one) for one in found]
+    return await ticket_search.search_own(services, question.account, question.query, question.limit)
 
 
 @router.post("/similar")
 async def search_similar(services: ServicesDep, _: Reader, question: Question) -> list[SimilarCase]:
     """Cases of others that are most alike, without a word of them: what an agent would be told."""
-    async with services.db.read() as session:
-        account_id = await find_account(session, question.account.connection, question.account.account)
-    if account_id is None:
-        raise NotFound(f"there is no account {question.account.account} of {question.account.connection}")
-    now = await services.clock.now()
-    return list(await services.tickets.similar(account_id, question.query, now=now, limit=question.limit))
+    return await ticket_search.search_similar(services, question.account, question.query, question.limit)
 
 
 @router.get("/status")

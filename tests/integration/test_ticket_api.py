@@ -153,6 +153,10 @@ async def test_a_wrong_ticket_is_named_and_what_it_says_is_not_repeated(shop: Sh
     assert answer.status_code == 422
     assert "tickets.1.topic" in answer.json()["detail"]
     assert "Jane" not in answer.text
+    elsewhere = body(make_ticket("T-1"), make_ticket("T-2").model_copy(update={"connection": "elsewhere"}))
+    refused = await shop.ask("POST", "", elsewhere)
+    assert (refused.status_code, refused.json()["detail"]) == (400, "there is no connection 'elsewhere'; there are: sandbox")
+    assert (await shop.ask("GET", "/status")).json()["chunks"] == 0
     unknown = await shop.ask("POST", "/similar", question("cus_nobody", "card"))
     assert unknown.status_code == 404
 
