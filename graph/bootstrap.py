@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from graph.settings import load_connections, load_settings
 from memory import keys
+from memory.account_tickets import AccountTickets
 from memory.database import Database
 from memory.facts import DatabaseFacts
 from memory.migrate import pending_migrations
 from memory.policies import StoredPolicies
 from memory.switches import StoredClock
+from memory.ticket_embedding import SentenceEmbedder
+from memory.ticket_shelves import Shelves
+from memory.tickets import TicketStore
 from recoup.clock import Clock, SystemClock, wall_now
 from recoup.errors import Misconfigured
 from recoup.ids import new_id
@@ -27,7 +31,17 @@ if TYPE_CHECKING:
 
 RULES_MODEL = "rules"
 
-__all__ = ["DatabaseUrls", "Services", "database_urls", "load_connections", "load_settings", "make_clock", "open_database", "open_services"]
+__all__ = [
+    "DatabaseUrls",
+    "Services",
+    "database_urls",
+    "load_connections",
+    "load_settings",
+    "make_clock",
+    "make_ticket_store",
+    "open_database",
+    "open_services",
+]
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,13 @@ class Services:
     messenger: Messenger
     graph: "DecisionGraph"
     app: "App"
+    ticket_store: TicketStore
     time: MonotonicTime = field(default_factory=MachineTime)
+
+    @property
+    def tickets(self) -> AccountTickets:
+        """What agents and people may ask of tickets."""
+        return AccountTickets(self.db, self.ticket_store, self.connections)
 
 
 @dataclass(frozen=True)
@@ -109,6 +129,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         await stack.enter_async_context(app.open_async())
         clock = make_clock(settings, db)
         policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, billing)
+        ticket_store = make_ticket_store(settings)
+        stack.push_async_callback(ticket_store.close)
         deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id)
         yield Services(
             settings=settings,
@@ -121,7 +143,13 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             messenger=_make_messenger(settings),
             graph=build_graph(deps, PooledSaver.over(db.pool)),
             app=app,
+            ticket_store=ticket_store,
         )
+
+
+def make_ticket_store(settings: Settings) -> TicketStore:
+    """The memory of tickets. Nothing is opened or loaded before it is used."""
+    return TicketStore(Shelves(settings.home / "tickets", settings.chroma_url), SentenceEmbedder(settings.embedding_model))
 
 
 def make_clock(settings: Settings, db: Database) -> Clock:

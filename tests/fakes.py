@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from graph.bootstrap import Services
+from graph.bootstrap import Services, make_ticket_store
 from graph.build import build_graph
 from graph.deps import GraphDeps
 from memory.checkpoints import PooledSaver
@@ -14,6 +14,7 @@ from memory.database import Database
 from memory.facts import DatabaseFacts
 from memory.policies import StoredPolicies
 from memory.queue import make_app
+from memory.tickets import TicketStore
 from recoup.actions import ActionName
 from recoup.clock import Clock, FixedClock
 from recoup.errors import BillingUnavailable, MessagingUnavailable, Misconfigured, OutcomeUnknown
@@ -184,6 +185,7 @@ def make_services(
     messenger: Messenger | None = None,
     clock: Clock | None = None,
     time: MonotonicTime | None = None,
+    ticket_store: TicketStore | None = None,
 ) -> Services:
     """Services over a real database and doubles of what is outside, with one connection ``sandbox``. The clock stands at NOW."""
     connection: Connection = make_connection()
@@ -202,6 +204,7 @@ def make_services(
         messenger=messenger or FakeMessenger(),
         graph=build_graph(deps, PooledSaver.over(db.pool)),
         app=make_app(db.url),
+        ticket_store=ticket_store or make_ticket_store(make_settings()),
         time=time or MachineTime(),
     )
 

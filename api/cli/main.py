@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "shadow": ("api.cli.shadow", "command", "Report what was decided in shadow mode."),
     "backtest": ("api.cli.backtest", "command", "Play policies on simulated failed payments and compare them."),
     "evaluate": ("api.cli.evaluate", "command", "Tell from logged decisions what another policy would have come to."),
+    "tickets": ("api.cli.tickets", "command", "Put in, search and forget what customers wrote before."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }
 
