@@ -1,0 +1,18 @@
+"""All suites, in the order in which they are run and shown."""
+
+from evals.suite import Suite
+from evals.suites import case_files, drafts, injection, personal_data, reading, routing, tool_use, treatment
+from recoup.errors import NotFound
+
+SUITES: dict[str, Suite] = {
+    module.SUITE.name: module.SUITE
+    for module in (routing, treatment, drafts, case_files, reading, tool_use, injection, personal_data)
+}
+
+
+def suite_named(name: str) -> Suite:
+    """Raises NotFound and says which there are."""
+    try:
+        return SUITES[name]
+    except KeyError:
+        raise NotFound(f"there is no suite {name}; one of {', '.join(SUITES)}") from None
