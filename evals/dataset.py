@@ -67,9 +67,15 @@ def parse_dataset(text: str, name: str) -> Dataset:
 
 
 def dataset_text(dataset: Dataset) -> str:
-    """The dataset as JSON lines; ``parse_dataset`` reads it back."""
+    """The dataset as JSON lines; ``parse_dataset`` reads it back. What no reader would see in it (marks of direction, joiners of no width)
+    stands there as an escape."""
     records = (dataset.header, *dataset.samples)
-    return "".join(json.dumps(record.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) + "\n" for record in records)
+    lines = (json.dumps(record.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for record in records)
+    return "".join(f"{_seen(line)}\n" for line in lines)
+
+
+def _seen(line: str) -> str:
+    return "".join(char if char == " " or char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
 def _line(kind: type[RecordT], line: str, name: str, number: int) -> RecordT:

@@ -8,19 +8,20 @@ LENIENCE = ("never", "reconcile", "customer_action", "after_update", "allowed")
 WAITS = "wait_hours_at_least"
 
 
-def category_is_right(sample: Sample, answer: Answer) -> bool:
-    """What the decline asks for."""
-    return answer.value["category"] == sample.expected["category"]
+def category_is_right(sample: Sample, answer: Answer) -> bool | None:
+    """What the decline asks for, where the source says it."""
+    return answer.value["category"] == sample.expected["category"] if "category" in sample.expected else None
 
 
-def retry_is_right(sample: Sample, answer: Answer) -> bool:
-    """What is permitted on the same method."""
-    return answer.value["retry"] == sample.expected["retry"]
+def retry_is_right(sample: Sample, answer: Answer) -> bool | None:
+    """What is permitted on the same method, where the source leaves no choice."""
+    return answer.value["retry"] == sample.expected["retry"] if "retry" in sample.expected else None
 
 
 def permits_no_more_than_the_source(sample: Sample, answer: Answer) -> bool:
     """Never more lenient than the source, whatever else is wrong."""
-    return LENIENCE.index(answer.value["retry"]) <= LENIENCE.index(sample.expected["retry"])
+    most = sample.expected.get("retry", sample.expected.get("retry_at_most"))
+    return LENIENCE.index(answer.value["retry"]) <= LENIENCE.index(most)
 
 
 def waits_long_enough(sample: Sample, answer: Answer) -> bool | None:

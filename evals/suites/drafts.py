@@ -1,6 +1,5 @@
 """The words of one message, for a brief: what failed, at which stage, for whom, in which language."""
 
-from evals.brief import Brief, facts_of_brief
 from evals.deciding import deciding
 from evals.sample import Sample
 from evals.scorers.trajectory import makes_no_more_calls_than_allowed
@@ -25,7 +24,7 @@ from recoup.errors import Malformed
 
 
 def _writing(subject: Subject) -> Solver:
-    decided = deciding(subject, lambda sample: facts_of_brief(Brief.model_validate(sample.input)))
+    decided = deciding(subject)
 
     async def solve(sample: Sample, /) -> Answer | NotRun:
         answer = await decided(sample)
