@@ -1,10 +1,11 @@
 """Runs suites: every sample is answered and judged, and nothing that breaks on the way stops the others."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from evals.dataset import Dataset
 from evals.log import Entry, SuiteLog, scored, scorers_of
+from evals.recorder import watched
 from evals.sample import Sample, Split
 from evals.solver import Answer, Failed, NotRun, Solver
 from evals.subject import Subject
@@ -22,22 +23,15 @@ async def run_suite(
     subject: Subject,
     *,
     splits: Collection[Split] = tuple(Split),
-    at_once: int = 1,
     on_done: Callable[[str], None] | None = None,
 ) -> SuiteLog:
-    """The log of one suite. ``at_once``: how many samples are answered at a time; ``on_done`` hears each sample's id."""
-    solver = suite.solver(subject)
-    wanted = [sample for sample in dataset.samples if sample.split in splits]
-    places = asyncio.Semaphore(at_once)
-
-    async def one(sample: Sample) -> Entry:
-        async with places:
-            entry = scored(suite, sample, await answered(solver, sample))
+    """The log of one suite. One sample after another, so that what each one costs is known. ``on_done`` hears each one's id."""
+    solver = suite.solver(subject) if subject.tap is None else watched(suite.solver(subject), subject.tap)
+    entries: list[Entry] = []
+    for sample in (sample for sample in dataset.samples if sample.split in splits):
+        entries.append(scored(suite, sample, await answered(solver, sample)))
         if on_done:
             on_done(sample.id)
-        return entry
-
-    entries: Sequence[Entry] = await asyncio.gather(*map(one, wanted))
     return SuiteLog(
         suite=suite.name,
         about=suite.about,
