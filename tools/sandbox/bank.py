@@ -6,10 +6,10 @@ from typing import Literal
 from recoup.errors import NotFound, Refused
 from tools.sandbox.behaviour import SETTLEMENT_DAYS, Doing, Move, moves_after_failure, moves_after_payment
 from tools.sandbox.causes import approves
+from tools.sandbox.population import on_grid
 from tools.sandbox.rows import AttemptRow, InvoiceRow, MethodRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
-from tools.sandbox.population import on_grid
 
 Initiator = Literal["recoup", "platform", "customer"]
 Status = Literal["processing", "succeeded", "failed", "reversed"]

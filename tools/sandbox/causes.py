@@ -145,7 +145,9 @@ class Banks:
     def is_out(self, issuer: str, at: float) -> bool:
         """Whether the issuer has an outage."""
         period = int((at - EPOCH_SECONDS) // (2 * DAY))
-        return any(start <= at < end for window in (period, period - 1) if (times := self.outage(issuer, window)) for start, end in (times,))
+        return any(
+            start <= at < end for window in (period, period - 1) if (times := self.outage(issuer, window)) for start, end in (times,)
+        )
 
     def outage(self, issuer: str, period: int) -> tuple[float, float] | None:
         """The outage of an issuer that begins within the ``period``-th two days, if it has one."""
@@ -166,7 +168,9 @@ class Banks:
         dice, issuer, day = self.dice, self.parameters.issuer, int((at - EPOCH_SECONDS) // DAY)
         match card.cause:
             case Cause.FUNDS:
-                return self._is_covered(card, at) or dice.happens(self.parameters.balance["chance_per_day"], card.fingerprint, "by chance", day)
+                return self._is_covered(card, at) or dice.happens(
+                    self.parameters.balance["chance_per_day"], card.fingerprint, "by chance", day
+                )
             case Cause.ISSUER:
                 return not self.lasting(card).is_blocked
             case Cause.LIMIT:

@@ -71,7 +71,9 @@ class Customers:
     def moved(self, who: str, cause: Cause, heard: Heard) -> float:
         """How likely the message makes them pay or put another card on file."""
         numbers = self.parameters.messages
-        share = numbers["moves_share"] * exp(numbers["people_spread"] * normal(self.dice, who, "responds") - numbers["people_spread"] ** 2 / 2)
+        share = numbers["moves_share"] * exp(
+            numbers["people_spread"] * normal(self.dice, who, "responds") - numbers["people_spread"] ** 2 / 2
+        )
         share *= numbers["tired_times"] ** heard.ordinal * self._later(heard.after_days)
         if heard.channel == "sms":
             share *= numbers["sms_times"]

@@ -8,10 +8,10 @@ from tools.sandbox import bank
 from tools.sandbox.behaviour import Doing, Move, move_after_message
 from tools.sandbox.causes import Cause
 from tools.sandbox.people import card_with, method_of
+from tools.sandbox.population import Role, on_grid
 from tools.sandbox.rows import AgendaRow, InvoiceRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
-from tools.sandbox.population import Role, on_grid
 
 PERIOD_ENDS_DAYS = 10
 DISPUTES_WON = 0.5

@@ -72,8 +72,15 @@ def _tries(subject: Subject, banks: Banks) -> Iterator[Chance]:
     tried = list(subject.tried)
     for at, means in _occasions(subject, banks):
         if start < at <= end:
-            best = max((at + hour * HOUR for hour in range(0, 24, 4)), key=lambda t: banks.kept_by_bank(card, t, tried)) if means < 0.5 else at
-            yield Chance(best, means * (0 if lasting.is_blocked and card.cause is Cause.ISSUER else 1) * banks.kept_by_bank(card, best, tried), 0.0, cost)
+            best = (
+                max((at + hour * HOUR for hour in range(0, 24, 4)), key=lambda t: banks.kept_by_bank(card, t, tried)) if means < 0.5 else at
+            )
+            yield Chance(
+                best,
+                means * (0 if lasting.is_blocked and card.cause is Cause.ISSUER else 1) * banks.kept_by_bank(card, best, tried),
+                0.0,
+                cost,
+            )
             tried.append(best)
 
 

@@ -41,7 +41,9 @@ class Parameters:
 def parameters_of(seed: int) -> Parameters:
     """The numbers of one seed."""
     dice = Dice(seed)
-    return Parameters(**{section: {name: _drawn(dice, section, name, at) for name, at in keys.items()} for section, keys in ranges().items()})
+    return Parameters(
+        **{section: {name: _drawn(dice, section, name, at) for name, at in keys.items()} for section, keys in ranges().items()}
+    )
 
 
 @lru_cache(maxsize=1)

@@ -20,9 +20,9 @@ from tools.sandbox.answers import Answer, answer, drawn_fault
 from tools.sandbox.courier import Courier, undelivered
 from tools.sandbox.effects import Order, effects_of
 from tools.sandbox.exchanges import NamedExchanges
+from tools.sandbox.population import Population
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
-from tools.sandbox.population import Population
 
 DATABASE_FILE = "sandbox.sqlite3"
 DAY_SECONDS = 86_400.0

@@ -9,9 +9,9 @@ from typing import Literal
 from recoup.errors import Malformed, Misconfigured, NotFound
 from tools.sandbox.behaviour import Doing, Move
 from tools.sandbox.people import Method
+from tools.sandbox.population import DEFAULT_START, GRID, Person, Population, on_grid
 from tools.sandbox.rows import CustomerRow, InvoiceRow, MethodRow, NoteRow, SubscriptionRow
 from tools.sandbox.store import RowT, Store, stamp
-from tools.sandbox.population import DEFAULT_START, GRID, Person, Population, on_grid
 
 LATE_STEPS = (1, 4)  # a late webhook comes this many steps of the grid later
 
