@@ -1,13 +1,26 @@
 """All suites, in the order in which they are run and shown."""
 
 from evals.suite import Suite
-from evals.suites import case_files, drafts, injection, personal_data, reading, routing, tool_use, treatment
+from evals.suites import (
+    case_files,
+    decisions,
+    drafts,
+    injection,
+    judge_calibration,
+    personal_data,
+    reading,
+    routing,
+    tool_use,
+    treatment,
+)
 from recoup.errors import NotFound
 
-SUITES: dict[str, Suite] = {
+SHIPPED: dict[str, Suite] = {
     module.SUITE.name: module.SUITE
-    for module in (routing, treatment, drafts, case_files, reading, tool_use, injection, personal_data)
+    for module in (routing, treatment, drafts, case_files, reading, tool_use, injection, personal_data, judge_calibration)
 }
+# Those whose dataset every installation makes itself are run where one is given.
+SUITES: dict[str, Suite] = SHIPPED | {decisions.SUITE.name: decisions.SUITE}
 
 
 def suite_named(name: str) -> Suite:

@@ -1,4 +1,7 @@
-"""Whether B may ship where A stands: safety without any tolerance, quality by paired tests, and whether B was asked all that A was."""
+"""Whether B may ship where A stands: safety without any tolerance, quality by paired tests, and whether B was asked all that A was.
+
+Rules answer the same question always in the same way: where both are rules, every single sample that became worse counts.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -9,6 +12,9 @@ from evals.metric import metrics_of
 from evals.scorer import Broken, Kind, Scored
 from evals.statistics import ALPHA, Difference, compare_gates, compare_measures, holm
 from recoup.record import Record
+
+
+RULES = "rules"
 
 
 class Finding(Record):
@@ -62,10 +68,15 @@ def compare(before: Mapping[str, Scores], after: Mapping[str, SuiteLog]) -> Comp
         notes += _notes(a, log)
         differences |= {f"{name}/{scorer}": told for scorer in b.scores if (told := _difference(a, b, scorer)) is not None}
         changes += _changes(a, b)
+        if a.subject == b.subject == RULES:
+            findings += _any_worse(a, b)
     # Suites of A that B did not run at all were perhaps not asked for; a person reads it in the notes.
     notes += [f"{name} is in A and was not run for B" for name in before if name not in after]
     adjusted = holm({name: told.p for name, told in differences.items()})
-    findings += [_worse(name, told, adjusted[name]) for name, told in differences.items() if told.difference < 0 and adjusted[name] < ALPHA]
+    # Of rules each sample has been told already, and a test would say less.
+    tested = {name: told for name, told in differences.items() if told.difference < 0 and adjusted[name] < ALPHA}
+    known = {(finding.suite, finding.scorer) for finding in findings}
+    findings += [_worse(name, told, adjusted[name]) for name, told in tested.items() if tuple(name.split("/")) not in known]
     return Compared(differences=differences, adjusted=adjusted, changes=tuple(changes), findings=tuple(findings), notes=tuple(notes))
 
 
@@ -85,6 +96,17 @@ def _uncovered(a: Scores, b: Scores) -> list[Finding]:
         if lost:
             says = f"{len(lost)} samples were judged before and are not now: {', '.join(lost[:8])}"
             found.append(Finding(kind="coverage", suite=a.suite, scorer=scorer, says=says))
+    return found
+
+
+def _any_worse(a: Scores, b: Scores) -> list[Finding]:
+    found: list[Finding] = []
+    for scorer, by_sample in b.scores.items():
+        before = a.scores.get(scorer, {})
+        worse = [sample for sample, score in by_sample.items() if sample in before and _is_worse(b.kinds[scorer], (before[sample], score))]
+        if worse:
+            says = f"{len(worse)} samples are worse than before: {', '.join(worse[:8])}"
+            found.append(Finding(kind="quality", suite=b.suite, scorer=scorer, says=says))
     return found
 
 

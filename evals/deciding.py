@@ -1,6 +1,5 @@
 """One whole decision through the real graph on a sample's facts: what was routed, proposed, judged and written. No database, no effect."""
 
-from collections.abc import Callable
 from itertools import count
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from recoup.facts import CaseFacts
 from recoup.policy import Mode, Policy
 from recoup.proposal import Proposed, Verdict
 
+ASKS_NO_MODEL = "the agents of this version ask no model"
 POLICY = Policy(mode=Mode.AUTO)
 
 
@@ -43,17 +43,14 @@ class _OneWorld:
         return self._policy
 
 
-def deciding(subject: Subject, facts_of: Callable[[Sample], CaseFacts] | None = None) -> Solver:
-    """A solver that decides on the sample's brief, or on the facts that ``facts_of`` makes of it.
-
-    In auto mode, where nothing but the rules and the gate keeps an action back: a person would hide what the agents got wrong.
-    """
-    make = facts_of or (lambda sample: facts_of_brief(Brief.model_validate(sample.input)))
+def deciding(subject: Subject) -> Solver:
+    """A solver that decides on the sample's brief: in auto mode, where nothing but the rules and the gate keeps an action back, since a
+    person would hide what the agents got wrong."""
 
     async def solve(sample: Sample, /) -> Answer | NotRun:
         if subject.has_model:
-            return NotRun(why="the agents of this version ask no model")
-        facts = make(sample)
+            return NotRun(why=ASKS_NO_MODEL)
+        facts = facts_of_brief(Brief.model_validate(sample.input))
         state = await decide(facts, POLICY)
         return answer_of(state, facts)
 

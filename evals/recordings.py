@@ -45,7 +45,10 @@ class Exchange(Record):
     @property
     def usage(self) -> Usage:
         """One call, and the tokens that the answer itself counts."""
-        counted = next((told for part in reversed(_parts(self.body)) if (told := part.get("usage"))), {})
+        counted: dict[str, int] = {}
+        for part in _parts(self.body):
+            # A stream tells it once, in its last event; all others have none.
+            counted = part.get("usage") or counted
         return Usage(calls=1, input_tokens=counted.get("prompt_tokens", 0), output_tokens=counted.get("completion_tokens", 0))
 
 

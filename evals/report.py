@@ -24,6 +24,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .2rem 0; font: 12.5px/1.4 ui-monospace, monospace; unicode-bidi: isolate; }
 </style></head><body>"""
 
+COLUMNS = ("suite / scorer", "samples", "customers", "A", "B", "B - A", "95 %", "better", "worse", "p", "p corrected", "detectable")
+
 
 def report_page(compared: Compared, logs: Mapping[str, SuiteLog], a_name: str, b_name: str) -> str:
     """``logs``: B's run. The names say what A and B are."""
@@ -57,7 +59,8 @@ def _differences(compared: Compared) -> str:
     if not compared.differences:
         return "<p>Nothing was measured in both.</p>"
     head = _row(
-        ("suite / scorer", "samples", "customers", "A", "B", "B - A", "95 %", "better", "worse", "p", "p corrected", "detectable"), head=True
+        ("suite / scorer", "samples", "customers", "A", "B", "B - A", "95 %", "better", "worse", "p", "p corrected", "detectable"),
+        head=True,
     )
     rows = "".join(_difference(name, told, compared.adjusted[name]) for name, told in compared.differences.items())
     return f'<div class="scroll"><table>{head}{rows}</table></div>'
@@ -65,7 +68,7 @@ def _differences(compared: Compared) -> str:
 
 def _difference(name: str, told: Difference, adjusted: float) -> str:
     bounds = "" if told.low is None or told.high is None else f"{told.low:+.3f} … {told.high:+.3f}"
-    detectable = "nothing varies" if told.detectable is None else f"{told.detectable:.3f}"
+    detectable = "too little varies" if told.detectable is None else f"{told.detectable:.3f}"
     figures = (told.n, told.customers, f"{told.a:.3f}", f"{told.b:.3f}", f"{told.difference:+.3f}", bounds, told.better, told.worse)
     return _row((name, *map(str, figures), f"{told.p:.4f}", f"{adjusted:.4f}", detectable))
 

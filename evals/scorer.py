@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from enum import StrEnum
 from types import NoneType
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from evals.sample import Sample
 from evals.solver import Answer
@@ -42,11 +42,11 @@ def name_of(scorer: Scorer) -> str:
 
 def kind_of(scorer: Scorer) -> Kind:
     """Read from its annotation, so that no score can be taken for something else."""
-    hint = get_type_hints(scorer).get("return")
-    returned = set(get_args(hint) or (hint,)) - {NoneType}
-    if len(returned) != 1 or (kind := KINDS.get(next(iter(returned)))) is None:
+    hint: Any = get_type_hints(scorer).get("return")
+    returned = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    if len(returned) != 1 or returned[0] not in KINDS:
         raise Defect(f"scorer {name_of(scorer)} must return bool, float or str, or one of them and None; it says {hint}")
-    return kind
+    return KINDS[returned[0]]
 
 
 def judged(scorer: Scorer, sample: Sample, answer: Answer) -> Scored:

@@ -101,7 +101,7 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 def _described(pairs: Pairs, by_customer: dict[str, float], *, p: float, is_gate: bool) -> Difference:
     n = len(pairs)
-    a, b = (sum(pair[side] for pair in pairs) / n if n else 0.0 for side in (1, 2))
+    a, b = (sum(values) / n if n else 0.0 for values in ([pair[1] for pair in pairs], [pair[2] for pair in pairs]))
     return Difference(
         n=n,
         customers=len(by_customer),

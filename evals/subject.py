@@ -1,20 +1,21 @@
 """What is under test: the rules alone, or the agents with a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evals.recorder import Tap
+from recoup.model_port import Model, NoModel
 
 
 @dataclass(frozen=True)
 class Subject:
-    """``name`` as RECOUP_MODEL gives it: ``rules``, or ``openai:<model>``. ``base_url``: where the model answers, live or recorded, and
-    ``tap`` what goes over that wire; both None for the rules."""
+    """``name`` as RECOUP_MODEL gives it: ``rules``, or ``openai:<model>``. ``model`` is what agents ask; ``tap``: what goes over the wire
+    to it, where somebody listens."""
 
     name: str = "rules"
-    base_url: str | None = None
+    model: Model = field(default_factory=NoModel)
     tap: Tap | None = None
 
     @property
     def has_model(self) -> bool:
         """Whether anything but the rules answers."""
-        return self.base_url is not None
+        return self.name != "rules"

@@ -37,7 +37,8 @@ _GROUPED = re.compile(
     r"|[679]\d{2}(?:[ .-]\d{3}){2}|[679]\d{2}(?:[ .-]\d{2}){3}"  # Spain, Portugal
 )
 _CUE = re.compile(
-    r"(?:\b(?:my|meine|mon|mi|o meu) (?:number|nummer|numéro|número)|\btel|phone|mobile|\bcell|\bcall|\bring\b|whatsapp|\bsms\b|\btext (?:me|us)|\bfax|handy|telefon|mobil|\bruf|\banruf"
+    r"(?:\b(?:my|meine|mon|mi|o meu) (?:number|nummer|numéro|número)"
+    r"|\btel|phone|mobile|\bcell|\bcall|\bring\b|whatsapp|\bsms\b|\btext (?:me|us)|\bfax|handy|telefon|mobil|\bruf|\banruf"
     r"|portable|appel|rappel|joign|m[oó]vil|tel[eé]fono|ll[aá]m|telem[oó]vel|telefone|lig(?:ue|ar|uem))",
     re.IGNORECASE,
 )

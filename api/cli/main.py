@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("api.cli.keys", "command", "Create, list and revoke API keys."),
     "explain-decline": ("api.cli.explain_decline", "command", "Say what a decline code means and what is allowed after it."),
     "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that nobody knows."),
+    "evals": ("api.cli.evals", "command", "Run evals, compare two runs, make samples of people's answers."),
     "shadow": ("api.cli.shadow", "command", "Report what was decided in shadow mode."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }

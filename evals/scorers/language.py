@@ -3,21 +3,19 @@
 import re
 
 COMMON: dict[str, frozenset[str]] = {
-    "en": frozenset(
-        "the and of to is in your you we for that it this with our have not please can are was be on as has will from or if would any been".split()
-    ),
-    "de": frozenset(
-        "der die das und ist ihre ihr sie wir für nicht mit ein eine einen den dem auf zu von bitte noch oder können wenn auch bei haben ihnen uns im".split()
-    ),
-    "fr": frozenset(
-        "le la les et est vous votre vos nous pour de des du un une ce cette ne pas avec sur dans notre être ou si veuillez plus qui que au en".split()
-    ),
-    "es": frozenset(
-        "el la los las y es su sus nosotros para de del un una no con en este esta por que puede se si o al lo le ha está favor más como usted".split()
-    ),
-    "pt": frozenset(
-        "o a os as e é seu sua nós para de do da um uma não com em este esta por que pode se ou ao lhe foi está favor mais como você no na".split()
-    ),
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "the and of to is in your you we for that it this with our have not please can are was be on as has will from "
+        "or if would any been",
+        "de": "der die das und ist ihre ihr sie wir für nicht mit ein eine einen den dem auf zu von bitte noch oder können "
+        "wenn auch bei haben ihnen uns",
+        "fr": "le la les et est vous votre vos nous pour de des du un une ce cette ne pas avec sur dans notre être ou si "
+        "veuillez plus qui que au en",
+        "es": "el la los las y es su sus nosotros para de del un una no con en este esta por que puede se si o al lo le ha "
+        "está favor más como usted",
+        "pt": "o a os as e é seu sua nós para de do da um uma não com em este esta por que pode se ou ao lhe foi está favor "
+        "mais como você no na",
+    }.items()
 }
 # Spanish and Portuguese, French and Spanish share words; these letters and endings do not lie.
 TELLING: dict[str, str] = {

@@ -27,4 +27,4 @@ def _is_left(secret: str, text: str) -> bool:
     if secret in text or squeezed in bare:
         return True
     digits = re.sub(r"\D", "", secret)
-    return len(digits) > 2 * MOST_KEPT and digits[: -MOST_KEPT][-7:] in re.sub(r"\D", "", text)
+    return len(digits) > 2 * MOST_KEPT and digits[:-MOST_KEPT][-7:] in re.sub(r"\D", "", text)

@@ -36,7 +36,13 @@ ASKS: dict[str, dict[str, str]] = {
         "es": r"actuali[cz]",
         "pt": r"atuali[zs]",
     },
-    "confirm": {"en": r"confirm", "de": r"bestätig|freigeben|freigabe", "fr": r"confirm|valid", "es": r"confirm|autori[cz]", "pt": r"confirm|autori[zs]"},
+    "confirm": {
+        "en": r"confirm",
+        "de": r"bestätig|freigeben|freigabe",
+        "fr": r"confirm|valid",
+        "es": r"confirm|autori[cz]",
+        "pt": r"confirm|autori[zs]",
+    },
     "other_method": {
         "en": r"another (?:payment )?method|other (?:payment )?method",
         "de": r"ander\w+ zahlung",

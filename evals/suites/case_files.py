@@ -8,6 +8,7 @@ from evals.scorers.files import (
     holds_no_row_of_strangers,
     leaves_out_what_it_must,
     names_what_it_must,
+    script_fits_the_case,
     script_gives_nothing_away,
 )
 from evals.scorers.routing import queue_is_right, raises_the_signals
@@ -26,5 +27,5 @@ SUITE = Suite(
         raises_the_signals,
         makes_no_more_calls_than_allowed,
     ),
-    quality=(file_is_made, queue_is_right, names_what_it_must, cites_what_it_rests_on, file_has_a_fit_length),
+    quality=(file_is_made, queue_is_right, names_what_it_must, cites_what_it_rests_on, script_fits_the_case, file_has_a_fit_length),
 )

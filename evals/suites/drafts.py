@@ -1,6 +1,7 @@
 """The words of one message, for a brief: what failed, at which stage, for whom, in which language."""
 
 from evals.deciding import deciding
+from evals.judge import judge_finds_it_fit, with_verdict
 from evals.sample import Sample
 from evals.scorers.trajectory import makes_no_more_calls_than_allowed
 from evals.scorers.words import (
@@ -36,7 +37,7 @@ def _writing(subject: Subject) -> Solver:
         kept = {field: written[0][field] for field in ("subject", "body", "gate")}
         return answer.model_copy(update={"value": kept | {"template": written[0]["args"]["template"]}})
 
-    return solve
+    return with_verdict(solve, subject.model) if subject.has_model else solve
 
 
 SUITE = Suite(
@@ -57,6 +58,7 @@ SUITE = Suite(
         asks_for_the_right_thing,
         says_that_it_is_the_last,
         reads_easily,
+        judge_finds_it_fit,
         language,
     ),
 )
