@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evals.log import SuiteLog
 from evals.scorer import Kind, Scored
+from evals.shown import readable
 from recoup.errors import NotFound
 from recoup.record import Record
 
@@ -35,7 +36,9 @@ def scores_of(log: SuiteLog) -> Scores:
         kinds={name: info.kind for name, info in log.scorers.items()},
         scores={name: {e.sample.id: e.scores[name] for e in ran if e.scores.get(name) is not None} for name in log.scorers},
         customers={entry.sample.id: entry.sample.customer for entry in ran},
-        outputs={entry.sample.id: _output(entry.outcome.model_dump(mode="json")) for entry in ran},
+        outputs={
+            entry.sample.id: readable(entry.outcome.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)) for entry in ran
+        },
     )
 
 
@@ -74,7 +77,3 @@ def _jsonable(by_sample: Mapping[str, Scored]) -> dict[str, object]:
 
 def _file_name(subject: str) -> str:
     return "".join(char if char.isalnum() or char in "-." else "_" for char in subject)
-
-
-def _output(outcome: object) -> str:
-    return json.dumps(outcome, ensure_ascii=False, indent=1, sort_keys=True)

@@ -3,7 +3,7 @@
 Rules answer the same question always in the same way: where both are rules, every single sample that became worse counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from evals.baseline import Scores, scores_of
@@ -12,7 +12,6 @@ from evals.metric import metrics_of
 from evals.scorer import Broken, Kind, Scored
 from evals.statistics import ALPHA, Difference, compare_gates, compare_measures, holm
 from recoup.record import Record
-
 
 RULES = "rules"
 
@@ -69,7 +68,7 @@ def compare(before: Mapping[str, Scores], after: Mapping[str, SuiteLog]) -> Comp
         differences |= {f"{name}/{scorer}": told for scorer in b.scores if (told := _difference(a, b, scorer)) is not None}
         changes += _changes(a, b)
         if a.subject == b.subject == RULES:
-            findings += _any_worse(a, b)
+            findings += _any_worse(a, b, {finding.scorer for finding in findings if finding.suite == name})
     # Suites of A that B did not run at all were perhaps not asked for; a person reads it in the notes.
     notes += [f"{name} is in A and was not run for B" for name in before if name not in after]
     adjusted = holm({name: told.p for name, told in differences.items()})
@@ -99,9 +98,11 @@ def _uncovered(a: Scores, b: Scores) -> list[Finding]:
     return found
 
 
-def _any_worse(a: Scores, b: Scores) -> list[Finding]:
+def _any_worse(a: Scores, b: Scores, told: Collection[str | None]) -> list[Finding]:
     found: list[Finding] = []
     for scorer, by_sample in b.scores.items():
+        if scorer in told:
+            continue
         before = a.scores.get(scorer, {})
         worse = [sample for sample, score in by_sample.items() if sample in before and _is_worse(b.kinds[scorer], (before[sample], score))]
         if worse:

@@ -1,10 +1,12 @@
 """The same suites as experiments of LangSmith, for teams that look at their runs there. Only where a key is there and somebody asked."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import Any, cast
 
 from langsmith import Client, aevaluate  # pyright: ignore[reportUnknownVariableType] - its mappings say not what of
+from langsmith.evaluation import EvaluationResult
 from langsmith.schemas import Example, Run
 
 from evals.dataset import Dataset
@@ -43,25 +45,34 @@ async def evaluate_with_langsmith(suite: Suite, dataset: Dataset, subject: Subje
         evaluators=[evaluator_of(scorer) for scorer in suite.scorers],
         experiment_prefix=f"{suite.name}-{subject.name}",
         client=client,
-        upload_results=True,
     )
+    # What is still on its way to LangSmith would be lost with the process.
+    await asyncio.to_thread(client.flush)
     return results.experiment_name
 
 
-def evaluator_of(scorer: Scorer) -> Callable[[Run, Example], dict[str, Any]]:
+def evaluator_of(scorer: Scorer) -> Callable[[Run, Example | None], EvaluationResult]:
     """Our scorer as LangSmith calls one. What was not answered, or does not ask this, has no score."""
 
-    def evaluate(run: Run, example: Example) -> dict[str, Any]:
+    def evaluate(run: Run, example: Example | None = None) -> EvaluationResult:
         outputs = cast("dict[str, Any]", run.outputs or {})
-        if outputs.get("kind") != "answer":
-            return {"key": name_of(scorer), "score": None, "comment": str(outputs.get("why") or outputs.get("error") or "not run")}
+        if example is None or outputs.get("kind") != "answer":
+            return EvaluationResult(key=name_of(scorer), comment=str(outputs.get("why") or outputs.get("error") or "not run"))
         score = judged(scorer, Sample.model_validate((example.inputs or {})["sample"]), Answer.model_validate(outputs))
         if isinstance(score, Broken):
-            return {"key": name_of(scorer), "score": None, "comment": score.broken}
-        return {"key": name_of(scorer), "value": score} if isinstance(score, str) else {"key": name_of(scorer), "score": score}
+            return EvaluationResult(key=name_of(scorer), comment=score.broken)
+        if isinstance(score, str):
+            return EvaluationResult(key=name_of(scorer), value=score)
+        return EvaluationResult(key=name_of(scorer), score=score)
 
+    # LangSmith lists evaluators by their functions' names.
+    evaluate.__name__ = name_of(scorer)
     return evaluate
 
 
 def _example(sample: Sample) -> dict[str, Any]:
-    return {"inputs": {"sample": sample.model_dump(mode="json")}, "outputs": sample.expected, "metadata": {"split": sample.split.value}}
+    return {
+        "inputs": {"sample": sample.model_dump(mode="json")},
+        "reference_outputs": sample.expected,
+        "metadata": {"split": sample.split.value},
+    }

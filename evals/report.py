@@ -6,7 +6,7 @@ from evals.compare import Change, Compared
 from evals.log import SuiteLog
 from evals.metric import Metric, calls_and_tokens, metrics_of
 from evals.scorer import Broken, Kind, Scored
-from evals.shown import shown
+from evals.shown import readable, shown, side_by_side
 from evals.statistics import Difference
 
 # Outputs are hostile text: even if one slipped through as markup, it may load and run nothing.
@@ -21,6 +21,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 .bad { color: var(--bad); font-weight: 600; } .good { color: var(--good); font-weight: 600; } .dim { opacity: .65; }
 .sample { border: 1px solid var(--line); border-radius: 6px; margin: 1rem 0; padding: .6rem .9rem; }
 .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; } @media (max-width: 50rem) { .sides { grid-template-columns: 1fr; } }
+mark { background: #f1c40f44; color: inherit; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .2rem 0; font: 12.5px/1.4 ui-monospace, monospace; unicode-bidi: isolate; }
 </style></head><body>"""
 
@@ -93,15 +94,18 @@ def _metric(name: str, metric: Metric) -> str:
 def _change(change: Change, log: SuiteLog) -> str:
     entry = next(entry for entry in log.entries if entry.sample.id == change.sample)
     scores = "".join(_row((name, told(a), told(b))) for name, (a, b) in change.scores.items())
+    a, b = shown("(the stored baseline keeps scores only)"), shown(change.b or "(not run)")
+    if change.a is not None and change.b is not None:
+        a, b = side_by_side(change.a, change.b)
     word = '<span class="bad">worse</span>' if change.is_worse else '<span class="good">changed</span>'
     return "\n".join(
         (
             f'<div class="sample"><p>{word} <b>{shown(change.suite)} / {shown(change.sample)}</b> {shown(entry.sample.about)}</p>',
             f"<table>{_row(('scorer', 'A', 'B'), head=True)}{scores}</table>",
-            f'<p class="dim">asked</p><pre>{shown(_lines(entry.sample.input))}</pre>',
-            f'<p class="dim">expected</p><pre>{shown(_lines(entry.sample.expected))}</pre><div class="sides">',
-            f'<div><p class="dim">A</p><pre>{shown(change.a or "(the stored baseline keeps scores only)")}</pre></div>',
-            f'<div><p class="dim">B</p><pre>{shown(change.b or "(not run)")}</pre></div></div></div>',
+            f'<p class="dim">asked</p><pre>{shown(readable(entry.sample.input))}</pre>',
+            f'<p class="dim">expected</p><pre>{shown(readable(entry.sample.expected))}</pre><div class="sides">',
+            f'<div><p class="dim">A</p><pre>{a}</pre></div>',
+            f'<div><p class="dim">B</p><pre>{b}</pre></div></div></div>',
         )
     )
 
@@ -111,10 +115,6 @@ def told(score: Scored) -> str:
     if isinstance(score, Broken):
         return f"broken: {score.broken}"
     return {True: "pass", False: "fail"}[score] if isinstance(score, bool) else "" if score is None else str(score)
-
-
-def _lines(value: Mapping[str, object]) -> str:
-    return "\n".join(f"{key}: {part}" for key, part in value.items())
 
 
 def _row(cells: Iterable[str], *, head: bool = False) -> str:

@@ -27,7 +27,7 @@ WORDS = {
 }
 FILE = 'case_1 inv_1\nIF YOU CALL\n1. "A payment first did not go through."'
 TASK = action("create_task", queue="fraud", title="Look", body=FILE)
-GERMAN = "Hallo {first_name},\n\nbitte aktualisieren Sie Ihre Daten, damit wir den Betrag noch einmal einziehen können. Vielen Dank für Ihre Geduld."
+GERMAN = "Hallo {first_name},\n\nbitte aktualisieren Sie Ihre Daten, damit wir den Betrag einziehen können. Vielen Dank für Ihre Geduld."
 LABEL = {"name": "retry_payment", "args": {"amount_minor": 4900}}
 
 
