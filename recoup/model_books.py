@@ -1,6 +1,5 @@
 """What stands between an agent's question and the wire: who may call now, what it may cost, and what was paid for already."""
 
-from datetime import datetime
 from typing import Any, Protocol
 
 from recoup.model_port import Failure
@@ -8,8 +7,8 @@ from recoup.record import Record
 
 
 class Want(Record):
-    """A call that is about to go out, at its dearest. ``question``: the digest of everything that is asked. ``seconds``: the longest that it
-    may be under way; after that it counts as lost. ``cost_at_most_usd_micro`` is None where the model's price is not known."""
+    """A call that is about to go out, at its dearest. ``question``: the digest of all that is asked. ``seconds``: the longest that it may
+    be under way; after that it counts as lost. ``cost_at_most_usd_micro`` is None where the model's price is not known."""
 
     model: str
     agent: str
@@ -52,8 +51,8 @@ Admission = Granted | Replayed | NotNow | Denied
 
 
 class Ending(Record):
-    """How a call ended. ``answer`` is what is replayed after a crash. Tokens are None where the server does not tell: then the reservation
-    stands. ``is_outage``: the other side, or the way there, failed, whatever was asked. ``silent_seconds``: the silence that it asked for."""
+    """How a call ended. ``answer`` is what is replayed after a crash. Tokens are None where the server does not tell: what was reserved
+    stands. ``is_outage``: the other side, or the way there, failed, whatever was asked. ``silent_seconds``: the silence it asked for."""
 
     answer: dict[str, Any] | None = None
     failure: Failure | None = None
@@ -75,14 +74,6 @@ class Books(Protocol):
     async def settle(self, call_id: str, ending: Ending) -> None:
         """Puts what was used in place of what was reserved."""
         ...
-
-
-class GateState(Record):
-    """What is known of a model's health, wall time. ``failures``: outages in a row."""
-
-    failures: int = 0
-    open_until: datetime | None = None
-    probe_until: datetime | None = None
 
 
 class OpenBooks:
