@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.vendors.model_server import ModelServer, Reset, answers, one_by_one
 
 NO_LIMITS = ModelLimits(in_flight=10_000, tokens_a_minute=1_000_000_000)
 AMPLE = Budget(calls=1_000_000, tokens=1_000_000_000, usd=Decimal(1_000_000))
-SAID = {"calls": [], "content": "hello", "tokens": None}
+SAID: dict[str, Any] = {"calls": [], "content": "hello", "tokens": None}
 
 
 def books(db: Database, limits: ModelLimits = NO_LIMITS, **budgets: Budget) -> ModelCalls:
