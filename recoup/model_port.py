@@ -14,7 +14,7 @@ AnswerT = TypeVar("AnswerT", bound=Record)
 
 
 class Failure(StrEnum):
-    """Why there is no answer. The first five: nothing was sent. ``MALFORMED`` is no JSON, ``WRONG_SHAPE`` is JSON of another shape,
+    """Why there is no answer. The first four: nothing was sent. ``MALFORMED`` is no JSON, ``WRONG_SHAPE`` is JSON of another shape,
     ``NO_ANSWER`` is words where an answer was to be given, ``TRUNCATED`` is an answer that broke off without a word why, ``TOO_LONG`` one
     that reached the bound. ``STEPS``: the model asked for tools until its steps were used up."""
 
@@ -22,7 +22,6 @@ class Failure(StrEnum):
     BUDGET = "budget"
     BREAKER_OPEN = "breaker_open"
     BUSY = "busy"
-    BOOKS = "books"
     TIMEOUT = "timeout"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"

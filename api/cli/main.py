@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that nobody knows."),
     "evals": ("api.cli.evals", "command", "Run evals, compare two runs, make samples of people's answers."),
     "shadow": ("api.cli.shadow", "command", "Report what was decided in shadow mode."),
+    "models": ("api.cli.models", "command", "Show the language models, their budgets, and what was spent."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }
 
