@@ -11,9 +11,8 @@ from evals.log import SuiteLog
 from evals.metric import metrics_of
 from evals.scorer import Broken, Kind, Scored
 from evals.statistics import ALPHA, Difference, compare_gates, compare_measures, holm
+from evals.subject import RULES
 from recoup.record import Record
-
-RULES = "rules"
 
 
 class Finding(Record):

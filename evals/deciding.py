@@ -18,6 +18,7 @@ from recoup.actions import RiskClass
 from recoup.clock import FixedClock
 from recoup.errors import NotFound
 from recoup.facts import CaseFacts
+from recoup.model_port import Model
 from recoup.policy import Mode, Policy
 from recoup.proposal import Proposed, Verdict
 
@@ -51,16 +52,16 @@ def deciding(subject: Subject) -> Solver:
         if subject.has_model:
             return NotRun(why=ASKS_NO_MODEL)
         facts = facts_of_brief(Brief.model_validate(sample.input))
-        state = await decide(facts, POLICY)
+        state = await decide(facts, POLICY, subject.model)
         return answer_of(state, facts)
 
     return solve
 
 
-async def decide(facts: CaseFacts, policy: Policy) -> RecoveryState:
+async def decide(facts: CaseFacts, policy: Policy, model: Model) -> RecoveryState:
     """The state at the end of the run, or where it waits for a person."""
     world, numbers = _OneWorld(facts, policy), count(1)
-    deps = GraphDeps(facts=world, policies=world, clock=FixedClock(facts.now), new_id=lambda kind: f"{kind}_{next(numbers)}")
+    deps = GraphDeps(facts=world, policies=world, clock=FixedClock(facts.now), new_id=lambda kind: f"{kind}_{next(numbers)}", model=model)
     config: RunnableConfig = {"configurable": {"thread_id": "dec_1"}}
     state: Any = await build_graph(deps, InMemorySaver()).ainvoke(start_on(facts, 1, policy), config, durability="exit")
     return cast("RecoveryState", state)

@@ -59,8 +59,8 @@ def replaying(recording: Recording, tap: Tap) -> Starlette:
     return Starlette(routes=[Route("/{path:path}", answer, methods=["POST"])])
 
 
-def recording_from(upstream: str, writer: RecordingWriter, tap: Tap) -> Starlette:
-    """Passes on to the live model at ``upstream`` and keeps what it answered. Keys pass through and are kept nowhere."""
+def listening_to(upstream: str, tap: Tap, writer: RecordingWriter | None = None) -> Starlette:
+    """Passes on to the live model at ``upstream``; ``writer`` keeps what it answered. Keys pass through and are kept nowhere."""
     client = httpx.AsyncClient(base_url=upstream.removesuffix("/v1"), timeout=MOST_SECONDS)
 
     async def pass_on(request: Request) -> Response:
@@ -71,7 +71,8 @@ def recording_from(upstream: str, writer: RecordingWriter, tap: Tap) -> Starlett
         if told.is_success:
             # What failed is asked again by whoever asked; only answers are worth keeping.
             exchange = Exchange(path=request.url.path, request=asked, content_type=content_type, body=told.text)
-            writer.add(exchange)
+            if writer:
+                writer.add(exchange)
             tap.note(exchange)
         return Response(told.content, told.status_code, media_type=content_type)
 

@@ -1,10 +1,8 @@
 """``recoup evals``: run the suites, compare two runs, keep what is good enough, and make samples of people's answers."""
 
 import asyncio
-import os
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +18,12 @@ if TYPE_CHECKING:
     from evals.compare import Compared
     from evals.dataset import Dataset
     from evals.log import SuiteLog
-    from evals.subject import Subject
     from evals.suite import Suite
     from recoup.settings import Settings
 
 LATEST = Path(".recoup/evals/latest")
 STORED = "baseline"
 FOLDER = click.Path(file_okay=False, path_type=Path)
-OPENAI = "https://api.openai.com/v1"
 
 
 @click.group()
@@ -156,11 +152,12 @@ async def _run(
     from evals.langsmith_run import evaluate_with_langsmith
     from evals.run import run_suite
     from evals.sample import Split
+    from evals.subject import opened
 
     own = read_dataset(dataset) if dataset else None
     splits = tuple(Split) if split == "all" else (Split(split),)
     logs: list[SuiteLog] = []
-    async with _subject(model, record, replay) as subject:
+    async with opened(model, record, replay) as subject:
         for suite in _chosen(names, own.header.dataset if own else None):
             samples = own or shipped_dataset(suite.name)
             with click.progressbar(length=len(samples.samples), label=f"{suite.name:18}", file=sys.stderr) as bar:
@@ -176,34 +173,6 @@ def _chosen(names: Sequence[str], dataset: str | None) -> list["Suite"]:
     if dataset:
         return [suite_named(dataset)]
     return [suite_named(name) for name in names] or list(SHIPPED.values())
-
-
-@asynccontextmanager
-async def _subject(model: str | None, record: Path | None, replay: Path | None) -> AsyncGenerator["Subject"]:
-    """What is under test, with a recorder between it and its model where one is wanted."""
-    from evals.recorder import Tap, recording_from, replaying, served
-    from evals.recordings import RecordingHeader, RecordingWriter, read_recording
-    from evals.subject import Subject
-    from prompts.render import prompts_digest
-    from recoup.clock import wall_now
-
-    tap = Tap()
-    if replay:
-        recording = read_recording(replay)
-        name = model or recording.header.model
-        if name != recording.header.model:
-            raise Misconfigured(f"the recording is of {recording.header.model}, not of {name}")
-        async with served(replaying(recording, tap)):
-            yield Subject(name=name, tap=tap)
-    elif record:
-        if model is None or model == "rules":
-            raise Misconfigured("only a live model can be recorded: name one with --model openai:<model>")
-        upstream = os.environ.get("OPENAI_BASE_URL", OPENAI)
-        header = RecordingHeader(model=model, host=upstream, recorded_at=wall_now(), prompts=prompts_digest())
-        async with served(recording_from(upstream, RecordingWriter(record, header), tap)):
-            yield Subject(name=model, tap=tap)
-    else:
-        yield Subject(name=model or "rules")
 
 
 def _before(a: str, after: Mapping[str, "SuiteLog"]) -> dict[str, "Scores"]:

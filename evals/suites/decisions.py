@@ -18,7 +18,7 @@ def _deciding_again(subject: Subject) -> Solver:
             return NotRun(why=ASKS_NO_MODEL)
         facts = CaseFacts.model_validate(sample.input["facts"])
         steps, house = (kind.model_validate(sample.input["policy"][key]) for kind, key in ((Steps, "steps"), (HouseRules, "house")))
-        return answer_of(await decide(facts, POLICY.model_copy(update={"steps": steps, "house": house})), facts)
+        return answer_of(await decide(facts, POLICY.model_copy(update={"steps": steps, "house": house}), subject.model), facts)
 
     return solve
 

@@ -10,6 +10,7 @@ from evals.suite import Suite
 from prompts.render import load, render
 from prompts.slots import OwedInvoice, message_slots
 from recoup.facts import CaseFacts
+from recoup.model_port import Model
 
 # Where a text is read by a model alone.
 READ_BY_A_MODEL = ("ticket", "reply", "note", "file_name")
@@ -17,14 +18,14 @@ ORDINARY_CODE = "a_code_that_nobody_knows"
 SENT = "payment_failed_soft_first"
 
 
-def _attacked(subject: Subject) -> Solver:  # noqa: ARG001 - the places that rules touch are the same for all
+def _attacked(subject: Subject) -> Solver:
     async def solve(sample: Sample, /) -> Answer | NotRun:
         place, text = sample.input["place"], sample.input["text"]
         if place in READ_BY_A_MODEL:
             return NotRun(why=NEEDS_MODEL)
         if place == "name":
             return Answer(value={"sent": _sent_to(text)})
-        return await _declined_with(text)
+        return await _declined_with(text, subject.model)
 
     return solve
 
@@ -37,9 +38,9 @@ def _sent_to(name: str) -> str:
     return f"{words.subject}\n{words.body}".replace(link, "")
 
 
-async def _declined_with(text: str) -> Answer:
+async def _declined_with(text: str, model: Model) -> Answer:
     """The decision where a bank's decline text is this one, beside the one where it is an ordinary unknown code."""
-    states = [await decide(facts, POLICY) for facts in (_facts(text), _facts(ORDINARY_CODE))]
+    states = [await decide(facts, POLICY, model) for facts in (_facts(text), _facts(ORDINARY_CODE))]
     attacked, clean = (answer_of(state, _facts(code)) for state, code in zip(states, (text, ORDINARY_CODE), strict=True))
     words = [f"{action.get('subject', '')}\n{action.get('body', '')}" for action in attacked.value["actions"]]
     return attacked.model_copy(update={"value": attacked.value | {"clean": clean.value["actions"], "sent": "\n".join(words)}})

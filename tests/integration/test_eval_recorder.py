@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from evals.recorder import NO_RECORDING, Tap, recording_from, replaying, served, watched
+from evals.recorder import NO_RECORDING, Tap, listening_to, replaying, served, watched
 from evals.recordings import EXCHANGES, RecordingHeader, RecordingWriter, read_recording
 from evals.recordings import HEADER as HEADER_FILE
 from evals.sample import Sample, Split
@@ -69,7 +69,7 @@ def asking(base_url: str, *questions: str) -> Callable[[Sample], Any]:
 
 async def record(folder: Path, model: Double, *questions: str) -> Tap:
     tap = Tap()
-    async with served(model.app()) as upstream, served(recording_from(upstream, RecordingWriter(folder, HEADER), tap)) as url:
+    async with served(model.app()) as upstream, served(listening_to(upstream, tap, RecordingWriter(folder, HEADER))) as url:
         for question in questions:
             await ask(url, question)
     return tap
@@ -115,7 +115,7 @@ async def test_the_key_reaches_the_model_and_is_kept_nowhere(tmp_path: Path) -> 
 async def test_a_failure_of_the_model_is_passed_on_and_not_kept(tmp_path: Path) -> None:
     tap = Tap()
     model = Double(status=429).app()
-    async with served(model) as upstream, served(recording_from(upstream, RecordingWriter(tmp_path, HEADER), tap)) as url:
+    async with served(model) as upstream, served(listening_to(upstream, tap, RecordingWriter(tmp_path, HEADER))) as url:
         assert (await ask(url, "How are you?")).status_code == 429
     assert read_file(tmp_path / EXCHANGES) == ""
     assert tap.exchanges == []
