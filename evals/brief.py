@@ -136,7 +136,7 @@ def facts_of_brief(brief: Brief) -> CaseFacts:
             for number, day in enumerate(brief.wrote_days, start=1)
         ),
         other_open_invoices=tuple(OpenInvoice(id=i, currency=brief.currency, remaining_minor=minor) for i, minor in brief.other.items()),
-        actions=tuple(_did(number, did) for number, did in enumerate(brief.did, start=1)),
+        actions=tuple(_did(number, did) for number, did in enumerate((*_wrote(brief), *brief.did), start=1)),
     )
 
 
@@ -257,6 +257,11 @@ def _method(method: Method, slot: CredentialSlot) -> CredentialFacts:
         is_usable=method.usable,
         changed_at=at(method.changed_day),
     )
+
+
+def _wrote(brief: Brief) -> tuple[Did, ...]:
+    """What the customer was written is an action of the case as well: one step after another."""
+    return tuple(Did(name=ActionName.SEND_MESSAGE, day=day, step=step, channel="email") for step, day in enumerate(brief.wrote_days))
 
 
 def _did(number: int, did: Did) -> ActionFacts:

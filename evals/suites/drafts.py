@@ -1,6 +1,10 @@
 """The words of one message, for a brief: what failed, at which stage, for whom, in which language."""
 
-from evals.deciding import deciding
+from agents import communication
+from agents.method import standing
+from agents.planned_messages import TO_BE_WRITTEN
+from evals.brief import Brief, facts_of_brief
+from evals.deciding import ASKS_NO_MODEL, POLICY
 from evals.judge import judge_finds_it_fit, with_verdict
 from evals.sample import Sample
 from evals.scorers.trajectory import makes_no_more_calls_than_allowed
@@ -20,24 +24,35 @@ from evals.scorers.words import (
 from evals.solver import Answer, NotRun, Solver
 from evals.subject import Subject
 from evals.suite import Suite
-from recoup.actions import RiskClass
-from recoup.errors import Malformed
+from prompts.render import load
+from recoup.actions import ActionName, Channel, MessageArgs, make_action
+from recoup.facts import CaseFacts
+from recoup.proposal import Proposal, Proposed
+
+STEPS = {"first": 0, "reminder": 1, "second_reminder": 2, "last": len(POLICY.steps.message_days) - 1}
 
 
 def _writing(subject: Subject) -> Solver:
-    decided = deciding(subject)
-
     async def solve(sample: Sample, /) -> Answer | NotRun:
-        answer = await decided(sample)
-        if isinstance(answer, NotRun):
-            return answer
-        written = [action for action in answer.value["actions"] if action["risk"] == RiskClass.CONTACT]
-        if len(written) != 1:
-            raise Malformed(f"{len(written)} messages were written where the brief asks for one")
-        kept = {field: written[0][field] for field in ("subject", "body", "gate")}
-        return answer.model_copy(update={"value": kept | {"template": written[0]["args"]["template"]}})
+        if subject.has_model:
+            return NotRun(why=ASKS_NO_MODEL)
+        facts = facts_of_brief(Brief.model_validate({key: value for key, value in sample.input.items() if key != "stage"}))
+        wanted = _wanted(facts, STEPS[sample.input["stage"]])
+        written = communication.propose(facts, POLICY, wanted)
+        checked = communication.check(written, written, facts, POLICY)
+        template = load(str(written.actions[0].action.args["template"]))
+        return Answer(value={"subject": template.subject, "body": template.body, "template": template.name, "refused": checked.refused})
 
     return with_verdict(solve, subject.model) if subject.has_model else solve
+
+
+def _wanted(facts: CaseFacts, step: int) -> Proposal:
+    """The plan's message without words; whether and when to write is the plan's concern, and not of this suite."""
+    args = MessageArgs(channel=Channel.EMAIL, template=TO_BE_WRITTEN, step=step, invoice_ids=(facts.invoice.id,))
+    cited = (facts.account.id,)
+    name = ActionName.REQUEST_METHOD_UPDATE if standing(facts).is_dead else ActionName.SEND_MESSAGE
+    action = Proposed(id="act_1", action=make_action(name, args), reason="a message is due", evidence=cited, confidence=0.9)
+    return Proposal(agent="prioritization", reason="A message is due.", actions=(action,), evidence=cited)
 
 
 SUITE = Suite(
