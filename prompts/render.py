@@ -39,7 +39,7 @@ class Words(Record):
 def templates() -> Mapping[str, Template]:
     """All templates by name; read once."""
     found = [
-        _parse(entry.name.removesuffix(".md"), entry.read_text(encoding="utf-8"))
+        parse_template(entry.name.removesuffix(".md"), entry.read_text(encoding="utf-8"))
         for entry in files("prompts").iterdir()
         if entry.name.endswith(".md")
     ]
@@ -79,8 +79,8 @@ def render(template: Template, slots: Mapping[str, str]) -> Words:
     return Words(subject=fill(template.subject), body=fill(template.body))
 
 
-def _parse(name: str, text: str) -> Template:
-    """``---``, lines of ``key: value``, ``---``, body."""
+def parse_template(name: str, text: str) -> Template:
+    """From ``---``, lines of ``key: value``, ``---`` and the body; raises Malformed."""
     if not text.startswith("---\n"):
         raise Malformed(f"template {name} has no front matter")
     head, _, body = text.removeprefix("---\n").partition("\n---\n")

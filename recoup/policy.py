@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from recoup.category import Category
 from recoup.errors import Misconfigured
 from recoup.events import CancellationKind
+from recoup.model_budget import ModelBudgets
 from recoup.record import Record
 
 
@@ -178,6 +179,7 @@ class Policy(Record):
     steps: Steps = Steps()
     plan: PlanRules = PlanRules()
     freshness: Freshness = Freshness()
+    models: ModelBudgets = ModelBudgets()
     voids_debt: Annotated[dict[CancellationKind, bool], AfterValidator(_with_every_kind)] = VOIDS_DEBT
     holdout_share: Share = 0.0
     agencies: tuple[str, ...] = ()

@@ -221,7 +221,6 @@ def make_settings() -> Settings:
         admin_name="admin",
         admin_key=None,
         sandbox=True,
-        model="rules",
         host="127.0.0.1",
         port=0,
         backlog_limit=1000,
