@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic
 
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from recoup.digest import canonical_json, digest
 from recoup.errors import Defect
 from recoup.model_books import Books, Denied, Ending, Granted, NotNow, Replayed, Want
 from recoup.model_port import AnswerT, Failure, ModelAnswer, ModelCall, ToolUse, Usage
+from recoup.record import Record
 
 Json = dict[str, Any]
 ANSWER = "answer"
@@ -118,8 +120,8 @@ class _Asking(Generic[AnswerT]):
         if ANSWER in {tool.name for tool in call.tools}:
             raise Defect(f"no tool may be called {ANSWER!r}: that is how a model answers")
         self._call, self._wire, self._books, self._retries, self._tally = call, wire, books, retries, tally
-        self._tools = [_function(tool.name, tool.description, tool.args.model_json_schema()) for tool in call.tools]
-        self._tools.append(_function(ANSWER, "Give the answer. Call it exactly once.", call.answer.model_json_schema()))
+        self._tools = [_function(tool.name, tool.description, _schema(tool.args)) for tool in call.tools]
+        self._tools.append(_function(ANSWER, "Give the answer. Call it exactly once.", _schema(call.answer)))
         self._messages: list[Json] = [{"role": "system", "content": call.system}, {"role": "user", "content": call.user}]
 
     async def speak(self, chain: Sequence[str]) -> Spoken | Failed:
@@ -209,6 +211,11 @@ class _Asking(Generic[AnswerT]):
         result = (await tool.run(args))[: self._call.bounds.tool_chars]
         self._tally.tool_uses.append(ToolUse(tool=tool.name, args=args.model_dump(mode="json"), chars=len(result)))
         return result
+
+
+@lru_cache(maxsize=256)
+def _schema(shape: type[Record]) -> Json:
+    return shape.model_json_schema()
 
 
 def _function(name: str, description: str, schema: Json) -> Json:

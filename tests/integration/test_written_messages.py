@@ -10,11 +10,13 @@ import pytest
 from api.cli.decide import FilePolicy
 from api.jobs import decide, execute, resume
 from graph.bootstrap import Services
+from memory import drafts
 from memory.approvals import ApprovalRow
 from memory.database import Database
 from memory.drafts import StoredDrafts
 from memory.model_calls import ModelCalls, ModelLimits
 from recoup.approval import Edit, EditedAction, HumanDecision
+from recoup.clock import wall_now
 from recoup.drafts import DraftStore, KeptDraft, NoDrafts, Situation
 from recoup.invoice import AttemptStatus, InvoiceStatus
 from recoup.model_port import Model
@@ -182,3 +184,6 @@ async def test_a_draft_grows_old_and_a_refusal_sooner(db: Database) -> None:
     assert (await store.find(situation, ["a"]), await store.find(situation, ["b"])) == (better, draft)
     await change(db, "UPDATE model_drafts SET created_at = created_at - interval '90 days'")
     assert await store.find(situation, ["a", "b"]) is None
+    async with db.write() as tx:
+        await drafts.prune(tx, wall_now())
+    assert await rows(db, "SELECT count(*) FROM model_drafts") == [(0,)]
