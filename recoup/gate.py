@@ -128,7 +128,12 @@ def remaining_major(facts: CaseFacts) -> Decimal:
 
 def account_share(account_id: str) -> float:
     """Where the account falls in [0, 1), for good: a cohort that grows from 10 to 25 % keeps the accounts it had."""
-    return int.from_bytes(hashlib.sha256(account_id.encode()).digest()[:8], "big") / 2**64
+    return share_of(account_id)
+
+
+def share_of(words: str) -> float:
+    """A number in [0, 1) that depends on the words alone."""
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") / 2**64
 
 
 def _among(wanted: tuple[str, ...] | None, value: str | None) -> bool:

@@ -1,8 +1,8 @@
 """What is behind a case's declines, as far as they and the account's past tell: weights over truths, and each truth's chance at any time.
 
 A truth is a pay calendar with how long the money lasts, a bank in a mood, a bank that is away, a card that is gone, or nothing wrong.
-Given the truth, charges at different times are independent but for one thing: in a pay period in which one has failed, another has less of a
-chance. Bayes' rule does the rest: a failure right after payday speaks against that calendar, and against there being one at all.
+Given the truth, charges at different times are independent but for one thing: in a pay period in which one has failed, another has less
+of a chance. Bayes' rule does the rest: a failure right after payday speaks against that calendar, and against there being one at all.
 """
 
 from collections.abc import Sequence
@@ -37,6 +37,14 @@ class Belief:
     def expected(self, at: Floats) -> Floats:
         """How likely a charge goes through at each time, whatever the truth."""
         return self.weights @ self.chances(at)
+
+    def paydays(self, at: Floats) -> Ints:
+        """For every truth and each time which payday came before, as a day number; -1 for truths without paydays."""
+        by_calendar = since_payday(local_days(at, self.situation.offset_hours))[1]
+        ways = len(self.prior.ways)
+        found = np.full((len(self.weights), len(at)), -1)
+        found[:ways] = np.repeat(by_calendar, ways // len(by_calendar), axis=0)
+        return found
 
     def share(self, truth: str) -> float:
         """How much of the belief lies on one of TRUTHS."""

@@ -17,8 +17,8 @@ WEEKDAYS = 5
 
 
 class Calendars(NamedTuple):
-    """``last``: for each calendar and each day from FIRST_DAY the newest payday up to it, as a day number. ``cycle_days``: from one payday to
-    the next, on average. ``kind``: which of KINDS."""
+    """``last``: for each calendar and each day from FIRST_DAY the newest payday up to it, as a day number. ``cycle_days``: from one payday
+    to the next, on average. ``kind``: which of KINDS."""
 
     last: Ints
     cycle_days: Floats

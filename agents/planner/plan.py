@@ -1,187 +1,217 @@
 """One joint plan for a case: which charges and messages are worth more than they cost, and when. Pure; the same situation, the same plan.
 
-Charges and messages are added one by one, each time the one that adds most: its chance, over everything that may be behind the decline and
-has not been caught by what is planned already, times the amount, less what it costs as far as the case will still be open by then. So two
-charges are not spent on one payday, a message is held back where a charge is about to succeed, and what is left over is not spent at all.
-After every outcome the plan is made anew.
+Steps are added one by one, each time the one that adds most to the value of the whole. What a step adds is exact for the plan at hand:
+under every truth that may be behind the decline, how likely the case is still open by then, times what the step brings more than the later
+steps would have brought anyway, less its price. So no two charges are spent on one payday, a message is held back where a charge is about
+to succeed, what is left of the budget keeps its worth, and nothing is done that does not pay. After every outcome the plan is made anew.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.planner.belief import Belief
 from agents.planner.model import Model
-from agents.planner.paydays import Floats, Ints, local_days, since_payday
+from agents.planner.paydays import Floats, Ints
 from agents.planner.situation import DAY, HOUR, Situation
-from agents.planner.terms import Option, Plan, Terms
+from agents.planner.slots import MESSAGES_APART_HOURS, charge_times, message_times
+from agents.planner.terms import Kind, Option, Plan, Terms
 
-TRIED_LOCAL_HOURS = (1.0, 6.5, 9.0, 14.0, 20.0)
-SOON_HOURS = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0, 18.0, 24.0)
-WRITTEN_LOCAL_HOUR = 10.0
-MOST_SLOTS = 48
+MOST_CHARGE_TIMES = 48
+# Once a charge has failed in a pay period, so much is left of the chance of another in the same one.
 SAME_PERIOD_TIMES = 0.3
-MESSAGES_APART = 60 * HOUR
+TOO_UNLIKELY = 5e-4  # truths of less weight are left out of a plan
+APART_HOURS, APART_HOURS_WHERE_AWAY = 24.0, 4.0
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A chosen step. ``brings``: under every truth, how likely it brings the money."""
+
+    kind: Kind
+    at: float
+    brings: Floats
+    loses: float
+    price: float
+    chance: float
+    channel: str | None = None
 
 
 @dataclass
 class _Board:
-    """What may still be chosen, and what has been. ``catch``: of every truth the chance at each slot, one another's failures considered.
-    ``left``: of every truth what no chosen charge has caught. ``unmoved``: the share of customers whom no chosen message moves."""
+    """The charges that may still be chosen, and the steps that have been, in the order of time.
 
+    ``brings``: one row a truth, one column a time, the chosen charges' failures considered; ``alone``: before anything was chosen.
+    ``payday``: of every truth and time, which payday came before; -1 where there is none.
+    """
+
+    situation: Situation
+    terms: Terms
+    weights: Floats
     at: Floats
-    catch: Floats
+    brings: Floats
+    alone: Floats
     payday: Ints
+    apart: float
     open: Floats
-    left: Floats
-    unmoved: float
-    charges: list[int]
-    messages: list[tuple[float, float, float, str]]
+    steps: list[_Step] = field(default_factory=list[_Step])
 
 
 def make_plan(situation: Situation, model: Model, terms: Terms) -> Plan:
-    """The best next step, what is planned after it, and what else was weighed."""
+    """The best next step, what is planned after it, and what was weighed and left out."""
     belief = model.believe(situation)
-    board = _lay_out(situation, belief, model, terms)
+    board = _lay_out(belief, model, terms)
     while True:
-        charge = _best_charge(board, situation, terms)
-        message = _best_message(board, situation, model, terms)
-        best = max((c for c in (charge, message) if c is not None and c.value_minor > 0), key=lambda c: c.value_minor, default=None)
-        if best is None:
-            return _finish(board, situation, terms, charge, message, belief)
-        _choose(board, best, belief)
+        spans = _spans(board)
+        options = [option for option in (_best_charge(board, spans), _best_message(board, spans, model)) if option]
+        best = max(options, key=lambda option: option[0], default=None)
+        if best is None or best[0] <= 0:
+            return _told(board, belief, options)
+        _choose(board, best[1])
 
 
-def _lay_out(situation: Situation, belief: Belief, model: Model, terms: Terms) -> _Board:
-    at = _slots(situation, terms)
+def _lay_out(belief: Belief, model: Model, terms: Terms) -> _Board:
+    situation = belief.situation
+    at = charge_times(situation, terms)
     chances = belief.chances(at)
-    if len(at) > MOST_SLOTS:
-        kept = np.sort(np.argsort(-(belief.weights @ chances))[:MOST_SLOTS])
+    if len(at) > MOST_CHARGE_TIMES:
+        kept = np.sort(np.argsort(-(belief.weights @ chances) * _in_time(at, situation, terms))[:MOST_CHARGE_TIMES])
         at, chances = at[kept], chances[:, kept]
     if len(at):
         chances = model.correct(belief, at, chances)
-    payday = since_payday(local_days(at, situation.offset_hours))[1]
-    return _Board(at, chances.copy(), payday, np.ones(len(at)), belief.weights.copy(), 1.0, [], [])
-
-
-def _slots(situation: Situation, terms: Terms) -> Floats:
-    """When a charge may be made: the hours of each day that are left, and soon where something was only away."""
-    if not situation.may_retry or terms.attempts_left <= 0:
-        return np.empty(0)
-    start = max(situation.now, terms.charge_from)
-    soon = [start + hours * HOUR for hours in SOON_HOURS]
-    midnight = (start / HOUR + situation.offset_hours) // 24 * 24 - situation.offset_hours
-    days = [(midnight + 24 * day + hour) * HOUR for day in range(int((terms.end - start) / DAY) + 1) for hour in TRIED_LOCAL_HOURS]
-    at = np.unique(np.array([*soon, *days]))
-    at = at[(at >= start) & (at < terms.end)]
-    if terms.closed_weekdays and len(at):
-        weekday = ((at / HOUR + situation.offset_hours) // 24 + 3) % 7
-        at = at[~np.isin(weekday, list(terms.closed_weekdays))]
-    return at
-
-
-def _alive(board: _Board, weights: Floats, at: Floats) -> Floats:
-    """How likely the case is still open at each time, as the chosen steps go."""
-    steps = sorted([(board.at[j], 1 - board.catch[:, j]) for j in board.charges], key=lambda step: step[0])
-    left, totals, times = weights, [float(weights.sum())], [step[0] for step in steps]
-    for _, missed in steps:
-        left = left * missed
-        totals.append(float(left.sum()))
-    alive = np.array(totals)[np.searchsorted(np.array(times), at, side="left")]
-    for sent, moves, loses, _ in board.messages:
-        alive = np.where(at > sent, alive * (1 - moves - loses), alive)
-    return alive
-
-
-def _best_charge(board: _Board, situation: Situation, terms: Terms) -> Option | None:
-    if not board.open.any() or len(board.charges) >= terms.attempts_left:
-        return None
-    after_days = (board.at - situation.now) / DAY
-    caught = (board.left @ board.catch) * board.unmoved
-    alive = _alive(board, board.left if not board.charges else _weights(board), board.at)
-    value = situation.amount_minor * caught * (1 - terms.lost_per_day) ** after_days - terms.charge_price(situation.amount_minor) * alive
-    best = int(np.argmax(np.where(board.open > 0, value, -np.inf)))
-    chance = float(caught[best] / max(alive[best], 1e-9))
-    return Option("retry", float(board.at[best]), float(value[best]), min(chance, 1.0), slot=best)
-
-
-def _weights(board: _Board) -> Floats:
-    """What every truth weighed before anything was chosen."""
-    missed = np.prod([1 - board.catch[:, j] for j in board.charges], axis=0)
-    return board.left / np.maximum(missed, 1e-12)
-
-
-def _best_message(board: _Board, situation: Situation, model: Model, terms: Terms) -> Option | None:
-    if not situation.channels or len(board.messages) + len(situation.written) >= terms.messages_most:
-        return None
-    start = max(situation.now, terms.write_from)
-    midnight = (start / HOUR + situation.offset_hours) // 24 * 24 - situation.offset_hours
-    at = np.array([start, *((midnight + 24 * day + WRITTEN_LOCAL_HOUR) * HOUR for day in range(int((terms.end - start) / DAY) + 1))])
-    local = (at / HOUR + situation.offset_hours) % 24
-    others = [*(w.at for w in situation.written), *(m[0] for m in board.messages)]
-    free = (at >= start) & (at < terms.end) & (local >= terms.contact_from_hour) & (local < terms.contact_until_hour)
-    for other in others:
-        free &= np.abs(at - other) >= MESSAGES_APART
-    if not free.any():
-        return None
-    at = at[free]
-    alive, remaining = _alive(board, _weights(board) if board.charges else board.left, at), float(board.left.sum()) * board.unmoved
-    ordinal = len(others)
-    last = max((o for o in others), default=None)
-    found: list[Option] = []
-    for channel in situation.channels:
-        moved = model.response.moved(at, situation.failed_at, ordinal, channel, needs_customer=situation.needs_customer)
-        lost = model.response.lost(at, last, ordinal)
-        after = (at - situation.now) / DAY + model.response.delay_days
-        in_time = 1 - np.exp(-np.maximum(terms.window_end - at, 0.0) / DAY / model.response.delay_days)
-        cost = terms.message_minor.get(channel, 0.0) + lost * situation.amount_minor * terms.customer_worth_invoices
-        value = situation.amount_minor * moved * in_time * remaining * (1 - terms.lost_per_day) ** after - cost * alive
-        best = int(np.argmax(value))
-        found.append(Option("write", float(at[best]), float(value[best]), float(moved[best]), channel=channel, loses=float(lost[best])))
-    return max(found, key=lambda option: option.value_minor)
-
-
-def _choose(board: _Board, option: Option, belief: Belief) -> None:
-    if option.kind == "write":
-        board.messages.append((option.at, option.chance, option.loses, option.channel or ""))
-        board.unmoved *= 1 - option.chance
-        return
-    j = option.slot
-    board.charges.append(j)
-    board.left = board.left * (1 - board.catch[:, j])
-    lengths = len(belief.prior.ways) // len(board.payday)
-    again = np.repeat(board.payday == board.payday[:, j : j + 1], lengths, axis=0)
-    later = np.where(again & (board.at > board.at[j])[None, :], SAME_PERIOD_TIMES, 1.0)
-    ways = len(belief.prior.ways)
-    board.catch[:ways] *= later
-    board.open = board.open * (np.abs(board.at - board.at[j]) >= belief_spacing(belief) * HOUR)
-
-
-def belief_spacing(belief: Belief) -> float:
-    """How far apart two charges are planned, in hours: near where something is only away."""
-    return 4.0 if belief.share("passing") > 0.5 else 24.0
-
-
-def _finish(board: _Board, situation: Situation, terms: Terms, charge: Option | None, message: Option | None, belief: Belief) -> Plan:
-    weights = _weights(board) if board.charges else board.left
-    steps: list[Option] = []
-    for j in board.charges:
-        at = float(board.at[j])
-        alive = float(_alive(board, weights, np.array([at]))[0])
-        before = np.prod([1 - board.catch[:, k] for k in board.charges if board.at[k] < board.at[j]], axis=0) * weights
-        chance = float(before @ board.catch[:, j] / max(before.sum(), 1e-12)) if board.charges else 0.0
-        steps.append(Option("retry", at, alive * (situation.amount_minor * chance - terms.charge_price(situation.amount_minor)), chance))
-    for at, moves, loses, channel in board.messages:
-        alive = float(_alive(board, weights, np.array([at]))[0])
-        cost = terms.message_minor.get(channel, 0.0) + loses * situation.amount_minor * terms.customer_worth_invoices
-        steps.append(Option("write", at, alive * (situation.amount_minor * moves - cost), moves, channel=channel, loses=loses))
-    ordered = tuple(sorted(steps, key=lambda step: step.at))
-    left = [replace(option, value_minor=option.value_minor) for option in (charge, message) if option is not None]
-    recovered = 1 - float(board.left.sum()) * board.unmoved
-    return Plan(
-        steps=ordered,
-        left_out=tuple(left),
-        recovers=recovered,
-        value_minor=sum(step.value_minor for step in ordered),
-        gone=belief.share("gone"),
+    apart = APART_HOURS_WHERE_AWAY if belief.share("passing") > 0.5 else APART_HOURS
+    truths = np.flatnonzero(belief.weights > TOO_UNLIKELY)
+    weights = belief.weights[truths] / belief.weights[truths].sum()
+    return _Board(
+        situation,
+        terms,
+        weights,
+        at,
+        chances[truths],
+        chances[truths],
+        belief.paydays(at)[truths],
+        apart * HOUR,
+        np.ones(len(at), dtype=bool),
     )
+
+
+def _in_time(at: Floats, situation: Situation, terms: Terms) -> Floats:
+    """What is left of money that comes at a time, for having been waited for."""
+    return (1 - terms.lost_per_day) ** ((at - situation.now) / DAY)
+
+
+class _Spans(NamedTuple):
+    """The time between the chosen steps: before the first, and after each. ``open``: under every truth, how likely the case is still open
+    then; ``later``: what the steps that follow are worth to one that is. One column a span."""
+
+    begin: Floats
+    open: Floats
+    later: Floats
+
+
+def _spans(board: _Board) -> _Spans:
+    still_open, later = [board.weights], [np.zeros_like(board.weights)]
+    kept = [(1 - step.brings) * (1 - step.loses) for step in board.steps]
+    begin = np.array([step.at for step in board.steps])
+    worth = board.situation.amount_minor * _in_time(begin, board.situation, board.terms)
+    for step_kept in kept:
+        still_open.append(still_open[-1] * step_kept)
+    for step, step_kept, step_worth in zip(reversed(board.steps), reversed(kept), worth[::-1], strict=True):
+        later.append(step.brings * step_worth - step.price + step_kept * later[-1])
+    return _Spans(begin, np.array(still_open).T, np.array(later[::-1]).T)
+
+
+def _gains(board: _Board, spans: _Spans, at: Floats, brings: Floats, loses: Floats, price: Floats) -> Floats:
+    """What one more step at each time would add to the plan."""
+    place = np.searchsorted(spans.begin, at, side="left")
+    alive, without = spans.open[:, place], spans.later[:, place]
+    worth = board.situation.amount_minor * _in_time(at, board.situation, board.terms)
+    return (alive * (brings * (worth - without) - loses * without)).sum(axis=0) - price * alive.sum(axis=0)
+
+
+def _best_charge(board: _Board, spans: _Spans) -> tuple[float, _Step] | None:
+    charges = sum(step.kind == "retry" for step in board.steps)
+    if not board.open.any() or charges >= board.terms.attempts_left:
+        return None
+    nothing, price = np.zeros(len(board.at)), board.terms.charge_price(board.situation.amount_minor)
+    gains = np.where(board.open, _gains(board, spans, board.at, board.brings, nothing, nothing + price), -np.inf)
+    best = int(np.argmax(gains))
+    brings = board.brings[:, best]
+    return float(gains[best]), _Step("retry", float(board.at[best]), brings, 0.0, price, float(board.weights @ brings))
+
+
+def _best_message(board: _Board, spans: _Spans, model: Model) -> tuple[float, _Step] | None:
+    situation, terms, response = board.situation, board.terms, model.response
+    before = [*(w.at for w in situation.written), *(step.at for step in board.steps if step.kind == "write")]
+    if not situation.channels or len(before) >= terms.messages_most:
+        return None
+    at = message_times(situation, terms)
+    for other in before:
+        at = at[np.abs(at - other) >= MESSAGES_APART_HOURS * HOUR]
+    if not len(at):
+        return None
+    found: list[tuple[float, _Step]] = []
+    in_window = 1 - np.exp(-np.maximum(terms.window_end - at, 0.0) / DAY / response.delay_days)
+    for channel in situation.channels:
+        moves = response.moved(at, situation.failed_at, len(before), channel, needs_customer=situation.needs_customer) * in_window
+        loses = response.lost(at, max(before, default=None), len(before))
+        price = terms.message_minor.get(channel, 0.0) + loses * terms.customer_worth_invoices * situation.amount_minor
+        gains = _gains(board, spans, at, moves, loses, price)
+        best = int(np.argmax(gains))
+        brings = np.full(len(board.weights), moves[best])
+        step = _Step("write", float(at[best]), brings, float(loses[best]), float(price[best]), float(moves[best]), channel)
+        found.append((float(gains[best]), step))
+    return max(found, key=lambda option: option[0])
+
+
+def _choose(board: _Board, step: _Step) -> None:
+    board.steps = sorted([*board.steps, step], key=lambda s: s.at)
+    if step.kind == "write":
+        return
+    chosen = int(np.argmin(np.abs(board.at - step.at)))
+    board.open &= np.abs(board.at - step.at) >= board.apart
+    of_chosen = board.payday[:, chosen : chosen + 1]
+    again = (board.payday == of_chosen) & (of_chosen >= 0) & (board.at > step.at)[None, :]
+    board.brings = np.where(again, board.brings * SAME_PERIOD_TIMES, board.brings)
+
+
+def _told(board: _Board, belief: Belief, left_out: list[tuple[float, _Step]]) -> Plan:
+    """The plan in numbers of whole cases, every step's chance as it stands when the case is still open by then."""
+    spans = _spans(board)
+    steps: list[Option] = []
+    for number, step in enumerate(board.steps):
+        alive = spans.open[:, number]
+        total = float(alive.sum())
+        chance = float(alive @ step.brings) / max(total, 1e-12)
+        steps.append(
+            Option(step.kind, step.at, total * (board.situation.amount_minor * chance - step.price), chance, step.channel, step.loses)
+        )
+    others = tuple(_option(gain, step) for gain, step in left_out)
+    recovers = sum(float(spans.open[:, number] @ step.brings) for number, step in enumerate(board.steps))
+    return Plan(tuple(steps), others, _choices(board), recovers, float(board.weights @ spans.later[:, 0]), belief.share("gone"))
+
+
+def _choices(board: _Board) -> tuple[Option, ...]:
+    """When the first charge could be made as well: the best time of each day, the other steps left as they are."""
+    charges = [step for step in board.steps if step.kind == "retry"]
+    if not charges:
+        return ()
+    others = [step for step in board.steps if step is not charges[0]]
+    without = replace(board, steps=others)
+    nothing = np.zeros(len(board.at))
+    price = nothing + board.terms.charge_price(board.situation.amount_minor)
+    gains = _gains(without, _spans(without), board.at, board.alone, nothing, price)
+    far = np.all([np.abs(board.at - step.at) >= board.apart for step in charges[1:]], axis=0) | (board.at == charges[0].at)
+    chances = board.weights @ board.alone
+    best_of_day: dict[int, int] = {}
+    for number in np.flatnonzero(far & (gains > 0)):
+        day = int((board.at[number] / HOUR + board.situation.offset_hours) // 24)
+        if day not in best_of_day or gains[number] > gains[best_of_day[day]]:
+            best_of_day[day] = int(number)
+    found = [Option("retry", float(board.at[n]), float(gains[n]), float(chances[n])) for n in best_of_day.values()]
+    return tuple(sorted(found, key=lambda option: -option.value_minor))
+
+
+def _option(gain: float, step: _Step) -> Option:
+    return Option(step.kind, step.at, gain, step.chance, step.channel, step.loses)

@@ -52,10 +52,10 @@ def published() -> Prior:
     """The prior of a cold start."""
     numbers = tomllib.loads(files("agents.planner").joinpath("prior.toml").read_text(encoding="utf-8"))
     pay, found = numbers["paydays"], calendars()
-    share = np.array([pay[kind] for kind in KINDS]) / np.bincount(found.kind)
+    share: Floats = np.array([float(pay[kind]) for kind in KINDS]) / np.bincount(found.kind)
     return Prior(
         truths={group: np.array([float(numbers["truths"][group][truth]) for truth in TRUTHS]) for group in GROUPS},
-        ways=np.outer(share[found.kind], pay["lasts_weights"]).ravel(),
+        ways=(share[found.kind][:, None] * np.array(pay["lasts_weights"], dtype=np.float64)).ravel(),
         moods=np.array(numbers["moods"]["weights"], dtype=np.float64),
         numbers=numbers,
     )

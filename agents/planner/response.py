@@ -48,5 +48,5 @@ class Response:
 @lru_cache(maxsize=1)
 def published_response() -> Response:
     """Of the published figures."""
-    numbers = published().numbers["messages"]
-    return Response(**{key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()})
+    numbers = dict(published().numbers["messages"])
+    return Response(days=tuple(numbers.pop("days")), moves=tuple(numbers.pop("moves")), **numbers)

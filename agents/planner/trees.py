@@ -65,7 +65,7 @@ def trees_from(document: Mapping[str, Any]) -> Trees:
 
 
 def trees_of(grown: Sequence[Mapping[str, Any]]) -> Trees:
-    """From trees as LightGBM dumps them (``tree_structure`` of each): numeric splits only."""
+    """From trees as LightGBM dumps them (``tree_structure`` of each). Raises ValueError for splits that are not by a number's size."""
     feature: list[int] = []
     value: list[float] = []
     left: list[int] = []
@@ -78,7 +78,7 @@ def trees_of(grown: Sequence[Mapping[str, Any]]) -> Trees:
         is_leaf = "leaf_value" in node
         feature.append(-1 if is_leaf else int(node["split_feature"]))
         value.append(float(node["leaf_value"] if is_leaf else node["threshold"]))
-        nan_left.append(bool(node.get("default_left", False)))
+        nan_left.append(not is_leaf and _takes_nan_left(node))
         left.append(at)
         right.append(at)
         if not is_leaf:
@@ -96,6 +96,13 @@ def trees_of(grown: Sequence[Mapping[str, Any]]) -> Trees:
         roots=np.array(roots, dtype=np.int64),
         depth=max(depths),
     )
+
+
+def _takes_nan_left(node: Mapping[str, Any]) -> bool:
+    if node["decision_type"] != "<=" or node["missing_type"] == "Zero":
+        raise ValueError(f"a split of another kind than by size: {node['decision_type']}, missing {node['missing_type']}")
+    # Where training never saw a missing value, LightGBM takes one for 0.
+    return bool(node["default_left"]) if node["missing_type"] == "NaN" else float(node["threshold"]) >= 0
 
 
 NO_TREES = trees_of([])

@@ -1,6 +1,6 @@
 """Recoup's own planner as a policy of a backtest, bound by its house rules besides the absolute ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agents.planner.model import Model
@@ -22,10 +22,11 @@ class Recoup:
     """The planner with one model under one policy."""
 
     model: Model
-    house: House = House()
+    house: House = field(default_factory=House)
     name: str = "recoup"
-    attempt_share: float = 0.004
-    worth: float = 3.0
+    attempt_share: float = 0.03
+    worth: float = 1.5
+    lost: float = 0.015
 
     def next(self, seen: Seen) -> Move | None:
         """See ``rollout.Policy``."""
@@ -48,6 +49,9 @@ class Recoup:
             hours = rules.technical_hours_between_attempts if seen.category is Category.TECHNICAL else rules.hours_between_attempts
             charge_from = max(charge_from, last.timestamp() + hours * 3600)
         left = 0 if isinstance(answer, Denied) else rules.attempts_per_case - len(seen.tried)
+        most = seen.standing.treatment.most
+        if most is not None and not seen.is_fresh:
+            left = min(left, most.count - len(seen.tried))
         write_from = max((s.at.timestamp() + DAY for s in seen.sent), default=failed_at)
         return Terms(
             end=failed_at + WINDOW.total_seconds() - 3600,
@@ -59,4 +63,5 @@ class Recoup:
             attempt_share=self.attempt_share,
             message_minor=COSTS.message_minor,
             customer_worth_invoices=self.worth,
+            lost_per_day=self.lost,
         )

@@ -1,4 +1,4 @@
-"""Plays one policy on one case of a world: the rules are asked before every charge, what happens meanwhile is heard, all is written down."""
+"""Plays one policy on one case of a world: the rules are asked before every charge, news are heard, and all is written down."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

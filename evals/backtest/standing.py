@@ -1,4 +1,4 @@
-"""The ledger of one case in a world, as the rules read it: what may be charged and when, what a decline meant, what the checker objects to."""
+"""The ledger of one case of a world as the rules read it: what may be charged and when, what a decline meant, what broke a rule."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache

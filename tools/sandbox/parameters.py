@@ -32,7 +32,7 @@ class Parameters:
         for section, values in sections.items():
             strangers = values.keys() - changed[section].keys()
             if strangers:
-                raise Misconfigured(f"the world has no {section}.{sorted(strangers)[0]}")
+                raise Misconfigured(f"the world has no {section}.{min(strangers)}")
             changed[section] = {**changed[section], **values}
         return Parameters(**changed)
 
@@ -53,7 +53,7 @@ def ranges() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _drawn(dice: Dice, section: str, name: str, given: Any) -> Any:
-    if not isinstance(given, list) or f"{section}.{name}" in NOT_DRAWN:
+    if isinstance(given, int | float) or f"{section}.{name}" in NOT_DRAWN:
         return given
     low, high = given
     return low + (high - low) * dice.draw("parameter", section, name)
