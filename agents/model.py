@@ -5,22 +5,18 @@ back is an answer of the asked shape or the cause why there is none, so that the
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Generic
 
-from pydantic import ValidationError
-
+from agents.model_answers import function, heard, parsed, schema_of
 from agents.model_prices import Price, price_of
 from agents.model_wire import Asked, Failed, Spoken, Wire
 from recoup.digest import canonical_json, digest
 from recoup.errors import Defect
 from recoup.model_books import Books, Denied, Ending, Granted, NotNow, Replayed, Want
 from recoup.model_port import AnswerT, Failure, ModelAnswer, ModelCall, ToolUse, Usage
-from recoup.record import Record
 
 Json = dict[str, Any]
 ANSWER = "answer"
@@ -120,8 +116,8 @@ class _Asking(Generic[AnswerT]):
         if ANSWER in {tool.name for tool in call.tools}:
             raise Defect(f"no tool may be called {ANSWER!r}: that is how a model answers")
         self._call, self._wire, self._books, self._retries, self._tally = call, wire, books, retries, tally
-        self._tools = [_function(tool.name, tool.description, _schema(tool.args)) for tool in call.tools]
-        self._tools.append(_function(ANSWER, "Give the answer. Call it exactly once.", _schema(call.answer)))
+        self._tools = [function(tool.name, tool.description, schema_of(tool.args)) for tool in call.tools]
+        self._tools.append(function(ANSWER, "Give the answer. Call it exactly once.", schema_of(call.answer)))
         self._messages: list[Json] = [{"role": "system", "content": call.system}, {"role": "user", "content": call.user}]
 
     async def speak(self, chain: Sequence[str]) -> Spoken | Failed:
@@ -148,12 +144,12 @@ class _Asking(Generic[AnswerT]):
             return Failed(Failure.NO_ANSWER, "words came instead of an answer")
         for asked in spoken.calls:
             if asked.name == ANSWER:
-                return _parsed(asked, self._call.answer)
+                return parsed(asked, self._call.answer)
         known = {tool.name for tool in self._call.tools}
         if any(asked.name not in known for asked in spoken.calls):
             return Failed(Failure.UNKNOWN_TOOL, "a tool was asked for that there is not")
         results = [await self._run(asked, n) for n, asked in enumerate(spoken.calls)]
-        self._messages += _heard(spoken, results, len(self._messages))
+        self._messages += heard(spoken, results, len(self._messages))
         return None
 
     async def _once(self, model: str) -> Spoken | Failed:
@@ -205,53 +201,12 @@ class _Asking(Generic[AnswerT]):
         if number >= TOOLS_A_STEP:
             return f"Not answered: at most {TOOLS_A_STEP} tools at once."
         tool = next(tool for tool in self._call.tools if tool.name == asked.name)
-        args = _parsed(asked, tool.args)
+        args = parsed(asked, tool.args)
         if isinstance(args, Failed):
             return "Not answered: the arguments are not of the tool's schema."
         result = (await tool.run(args))[: self._call.bounds.tool_chars]
         self._tally.tool_uses.append(ToolUse(tool=tool.name, args=args.model_dump(mode="json"), chars=len(result)))
         return result
-
-
-@lru_cache(maxsize=256)
-def _schema(shape: type[Record]) -> Json:
-    return shape.model_json_schema()
-
-
-def _function(name: str, description: str, schema: Json) -> Json:
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
-
-
-def _parsed(asked: Asked, shape: type[AnswerT]) -> AnswerT | Failed:
-    """The arguments as the model wrote them, and nothing mended."""
-    try:
-        value: object = json.loads(asked.args)
-    except (ValueError, RecursionError):
-        return Failed(Failure.MALFORMED, "the answer is no JSON")
-    try:
-        return shape.model_validate(value)
-    except ValidationError as exc:
-        # The fields, not the values: those are the model's words.
-        wrong = ", ".join(sorted({".".join(map(str, error["loc"])) or "answer" for error in exc.errors()}))[:200]
-        return Failed(Failure.WRONG_SHAPE, f"the answer is not of the asked shape: {wrong}")
-
-
-def _heard(spoken: Spoken, results: Sequence[str], at: int) -> list[Json]:
-    """The step as the next one is told of it. Ids are our own: a server's may be missing, or the same twice."""
-    ids = [f"call_{at}_{n}" for n in range(len(spoken.calls))]
-    calls = [
-        {"id": name, "type": "function", "function": {"name": asked.name, "arguments": asked.args if _is_object(asked.args) else "{}"}}
-        for name, asked in zip(ids, spoken.calls, strict=True)
-    ]
-    said: Json = {"role": "assistant", "content": spoken.content, "tool_calls": calls}
-    return [said, *({"role": "tool", "tool_call_id": name, "content": told} for name, told in zip(ids, results, strict=True))]
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _pause(failed: Failed, again: int) -> float:

@@ -6,6 +6,7 @@ broke off like one that ended, and drops a streamed refusal. So the arguments ar
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -28,6 +29,11 @@ CONNECT_SECONDS = 5.0
 CHARS_A_TOKEN = 16
 SLACK_CHARS = 2_000
 NOTHING = (0, 0)
+# No call takes more; whoever says so has miscounted.
+MOST_TOKENS = 10_000_000
+# A NUL, and halves of surrogate pairs: no database keeps them, and no answer needs them.
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 FINISHED = frozenset({"stop", "tool_calls", "function_call"})
 
 
@@ -151,13 +157,16 @@ class _Heard:
         self.finish_reason = piece.response_metadata.get("finish_reason") or self.finish_reason
         self.is_refused |= bool(piece.additional_kwargs.get("refusal"))
         if piece.usage_metadata:
-            self.tokens = (max(0, piece.usage_metadata["input_tokens"]), max(0, piece.usage_metadata["output_tokens"]))
+            told = piece.usage_metadata
+            self.tokens = (min(MOST_TOKENS, max(0, told["input_tokens"])), min(MOST_TOKENS, max(0, told["output_tokens"])))
 
 
 def _read(heard: _Heard) -> Spoken | Failed:
     """What was said, where it came to a proper end."""
     calls = tuple(Asked(name=name, args="".join(heard.args[index])) for index, name in sorted(heard.names.items()))
     content, reason, tokens = "".join(heard.content), heard.finish_reason, heard.tokens
+    if UNSTORABLE.search(content) or any(UNSTORABLE.search(call.name + call.args) for call in calls):
+        return Failed(Failure.MALFORMED, "characters came that no text has", tokens=tokens)
     if heard.is_refused:
         return Failed(Failure.REFUSED, "the model refused", tokens=tokens)
     if reason == "content_filter":
@@ -197,4 +206,4 @@ def _failure_of(exc: Exception, call_seconds: float) -> Failed:
 def _silence(exc: "APIStatusError") -> float | None:
     """Retry-After in seconds; None where it is not told, or told as a date."""
     told = exc.response.headers.get("retry-after", "")
-    return float(told) if told.replace(".", "", 1).isdigit() else None
+    return float(told) if SECONDS.fullmatch(told) else None

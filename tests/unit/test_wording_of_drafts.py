@@ -1,6 +1,10 @@
 """A model's draft is held against everything that a customer may never be sent, in five languages; what is fit passes."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.drafting import tidied
 from agents.wording import problem_with_draft
@@ -145,3 +149,12 @@ def test_no_words_speak_no_language() -> None:
 def test_a_draft_of_slots_alone_is_in_no_language() -> None:
     bare = Draft(subject="{company} {company}", body="{company}\n{invoices}\n{update_link}\n" * 3, sms="{company} {update_link} now")
     assert "not in the language" in (problem_with_draft(bare, "en", has_link=True) or "")
+
+
+@given(st.text(max_size=300), st.text(max_size=200), st.sampled_from(sorted(GOOD)))
+def test_whatever_a_model_writes_is_judged_and_nothing_with_a_link_or_an_amount_passes(text: str, subject: str, language: str) -> None:
+    good = GOOD[language]
+    draft = tidied(good.model_copy(update={"subject": (good.subject + subject)[:200], "body": good.body + text}))
+    if problem_with_draft(draft, language, has_link=True) is None:
+        plain = re.sub(r"\{[a-z_]+\}", "", draft.subject + draft.body)
+        assert not re.search(r"\d|@|https?:|[$€£<>]", plain)

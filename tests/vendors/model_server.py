@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for chunk in _chunks(reply, body):
-            self._piece(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
+            self._piece(f"data: {json.dumps(chunk)}\n\n".encode())
         if reply.ends:
             self._piece(b"data: [DONE]\n\n")
         if reply.resets:
