@@ -120,7 +120,7 @@ def parse_model(text: str) -> Model:
         np.array(document["ways"]),
         np.array(document["moods"]),
     )
-    return Model(
+    model = Model(
         name=name_of(text),
         prior=prior,
         response=Response(**document["response"]),
@@ -128,3 +128,29 @@ def parse_model(text: str) -> Model:
         spread=Spread(np.array(document["spread"]["ends"]), np.array(document["spread"]["attempts"])),
         told=document["told"],
     )
+    _require_fits(model)
+    return model
+
+
+def _require_fits(model: Model) -> None:
+    """A file that only looks like a model must fail when a person names it, not in the middle of a decision."""
+    first, prior, trees, spread = published(), model.prior, model.trees, model.spread
+    if prior.truths.keys() != first.truths.keys():
+        raise ValueError("its truths are of other groups of declines")
+    for told, expected in [
+        *((prior.truths[g], first.truths[g]) for g in first.truths),
+        (prior.ways, first.ways),
+        (prior.moods, first.moods),
+    ]:
+        if told.shape != expected.shape or not np.isfinite(told).all() or told.min() < 0 or told.sum() <= 0:
+            raise ValueError("its weights are not those of the truths that are thought of")
+    if len(model.response.days) != len(model.response.moves) or not np.isfinite([*model.response.days, *model.response.moves]).all():
+        raise ValueError("what messages do is not told for each of its days")
+    nodes = len(trees.feature)
+    if {len(column) for column in (trees.value, trees.left, trees.right, trees.nan_left)} != {nodes}:
+        raise ValueError("its trees lack nodes")
+    places = np.concatenate([trees.left, trees.right, trees.roots])
+    if len(places) and not (places.min() >= 0 and places.max() < nodes and trees.feature.max() < len(NAMES)):
+        raise ValueError("its trees point to nodes or features that are not there")
+    if not len(spread.ends) or len(spread.ends) != len(spread.attempts) or np.any(np.diff(spread.ends) <= 0):
+        raise ValueError("how sure it is is not told by height")

@@ -27,6 +27,7 @@ class Recoup:
     attempt_share: float = 0.03
     worth: float = 1.5
     lost: float = 0.015
+    most: float = 6
 
     def next(self, seen: Seen) -> Move | None:
         """See ``rollout.Policy``."""
@@ -59,6 +60,7 @@ class Recoup:
             charge_from=charge_from,
             write_from=write_from,
             attempts_left=left,
+            messages_most=int(self.most),
             attempt_minor=COSTS.attempt_minor,
             attempt_share=self.attempt_share,
             message_minor=COSTS.message_minor,
