@@ -5,14 +5,12 @@ back is an answer of the asked shape or the cause why there is none, so that the
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from pydantic import ValidationError
-
+from agents.model_answers import function, heard, parsed, schema_of
 from agents.model_prices import Price, price_of
 from agents.model_wire import Asked, Failed, Spoken, Wire
 from recoup.digest import canonical_json, digest
@@ -118,8 +116,8 @@ class _Asking(Generic[AnswerT]):
         if ANSWER in {tool.name for tool in call.tools}:
             raise Defect(f"no tool may be called {ANSWER!r}: that is how a model answers")
         self._call, self._wire, self._books, self._retries, self._tally = call, wire, books, retries, tally
-        self._tools = [_function(tool.name, tool.description, tool.args.model_json_schema()) for tool in call.tools]
-        self._tools.append(_function(ANSWER, "Give the answer. Call it exactly once.", call.answer.model_json_schema()))
+        self._tools = [function(tool.name, tool.description, schema_of(tool.args)) for tool in call.tools]
+        self._tools.append(function(ANSWER, "Give the answer. Call it exactly once.", schema_of(call.answer)))
         self._messages: list[Json] = [{"role": "system", "content": call.system}, {"role": "user", "content": call.user}]
 
     async def speak(self, chain: Sequence[str]) -> Spoken | Failed:
@@ -146,26 +144,33 @@ class _Asking(Generic[AnswerT]):
             return Failed(Failure.NO_ANSWER, "words came instead of an answer")
         for asked in spoken.calls:
             if asked.name == ANSWER:
-                return _parsed(asked, self._call.answer)
+                return parsed(asked, self._call.answer)
         known = {tool.name for tool in self._call.tools}
         if any(asked.name not in known for asked in spoken.calls):
             return Failed(Failure.UNKNOWN_TOOL, "a tool was asked for that there is not")
         results = [await self._run(asked, n) for n, asked in enumerate(spoken.calls)]
-        self._messages += _heard(spoken, results, len(self._messages))
+        self._messages += heard(spoken, results, len(self._messages))
         return None
 
     async def _once(self, model: str) -> Spoken | Failed:
         """One call on the wire, admitted and settled; or the answer to the same call that was paid for before."""
+        if self._tally.seconds_left <= 0:
+            return Failed(Failure.TIMEOUT, f"no answer within {self._call.bounds.seconds:.1f} seconds")
         admitted = await self._admitted(model)
         if isinstance(admitted, Failed):
             return admitted
         if isinstance(admitted, Replayed):
             self._tally.model = admitted.model
             return Spoken.model_validate(admitted.answer)
-        said = await self._wire.speak(model, self._messages, self._tools, self._call.bounds.output_tokens)
+        said = await self._wire.speak(model, self._messages, self._tools, self._call.bounds.output_tokens, self._call_seconds)
         used = self._tally.add(model, said.tokens)
         await self._books.settle(admitted.call_id, used.model_copy(update=_ending(said)))
         return said
+
+    @property
+    def _call_seconds(self) -> float:
+        """How long the next call may take: as long as any, and not beyond the question's own end."""
+        return max(0.0, min(self._wire.call_seconds, self._tally.seconds_left))
 
     async def _admitted(self, model: str) -> Granted | Replayed | Failed:
         """The books' leave; waits for room as long as the question may take."""
@@ -195,7 +200,7 @@ class _Asking(Generic[AnswerT]):
             question=digest([self._messages, self._tools]),
             tokens_at_most=dearest + output,
             cost_at_most_usd_micro=_cost(price_of(model), dearest, output),
-            seconds=self._wire.call_seconds,
+            seconds=self._call_seconds,
         )
 
     async def _run(self, asked: Asked, number: int) -> str:
@@ -203,48 +208,12 @@ class _Asking(Generic[AnswerT]):
         if number >= TOOLS_A_STEP:
             return f"Not answered: at most {TOOLS_A_STEP} tools at once."
         tool = next(tool for tool in self._call.tools if tool.name == asked.name)
-        args = _parsed(asked, tool.args)
+        args = parsed(asked, tool.args)
         if isinstance(args, Failed):
             return "Not answered: the arguments are not of the tool's schema."
         result = (await tool.run(args))[: self._call.bounds.tool_chars]
         self._tally.tool_uses.append(ToolUse(tool=tool.name, args=args.model_dump(mode="json"), chars=len(result)))
         return result
-
-
-def _function(name: str, description: str, schema: Json) -> Json:
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
-
-
-def _parsed(asked: Asked, shape: type[AnswerT]) -> AnswerT | Failed:
-    """The arguments as the model wrote them, and nothing mended."""
-    try:
-        value: object = json.loads(asked.args)
-    except (ValueError, RecursionError):
-        return Failed(Failure.MALFORMED, "the answer is no JSON")
-    try:
-        return shape.model_validate(value)
-    except ValidationError as exc:
-        # The fields, not the values: those are the model's words.
-        wrong = ", ".join(sorted({".".join(map(str, error["loc"])) or "answer" for error in exc.errors()}))[:200]
-        return Failed(Failure.WRONG_SHAPE, f"the answer is not of the asked shape: {wrong}")
-
-
-def _heard(spoken: Spoken, results: Sequence[str], at: int) -> list[Json]:
-    """The step as the next one is told of it. Ids are our own: a server's may be missing, or the same twice."""
-    ids = [f"call_{at}_{n}" for n in range(len(spoken.calls))]
-    calls = [
-        {"id": name, "type": "function", "function": {"name": asked.name, "arguments": asked.args if _is_object(asked.args) else "{}"}}
-        for name, asked in zip(ids, spoken.calls, strict=True)
-    ]
-    said: Json = {"role": "assistant", "content": spoken.content, "tool_calls": calls}
-    return [said, *({"role": "tool", "tool_call_id": name, "content": told} for name, told in zip(ids, results, strict=True))]
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _pause(failed: Failed, again: int) -> float:

@@ -6,9 +6,10 @@ broke off like one that ended, and drops a streamed refusal. So the arguments ar
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +29,11 @@ CONNECT_SECONDS = 5.0
 CHARS_A_TOKEN = 16
 SLACK_CHARS = 2_000
 NOTHING = (0, 0)
+# No call takes more; whoever says so has miscounted.
+MOST_TOKENS = 10_000_000
+# A NUL, and halves of surrogate pairs: no database keeps them, and no answer needs them.
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 FINISHED = frozenset({"stop", "tool_calls", "function_call"})
 
 
@@ -75,25 +81,25 @@ class Wire:
         self._endpoint = endpoint
         self._clients: dict[str, ChatOpenAI] = {}
 
-    async def speak(self, model: str, messages: Sequence[Json], tools: Sequence[Json], output_tokens: int) -> Spoken | Failed:
-        """One completion in which the model must call one of ``tools``."""
+    async def speak(
+        self, model: str, messages: Sequence[Json], tools: Sequence[Json], output_tokens: int, seconds: float
+    ) -> Spoken | Failed:
+        """One completion in which the model must call one of ``tools``, within ``seconds``."""
         # Who may call only one tool is told so by name: some servers know no other way to demand it.
         only = {"type": "function", "function": {"name": tools[0]["function"]["name"]}}
         choice = only if len(tools) == 1 else "required"
         most_chars = output_tokens * CHARS_A_TOKEN + SLACK_CHARS
-        said: AIMessageChunk | None = None
-        chars = 0
+        heard = _Heard()
         try:
             stream = self._client(model).astream(list(messages), tools=list(tools), tool_choice=choice, max_tokens=output_tokens)
-            async with asyncio.timeout(self.call_seconds), aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as pieces:
+            async with asyncio.timeout(seconds), aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as pieces:
                 async for piece in pieces:
-                    said = piece if said is None else said + piece
-                    chars += _chars(piece)
-                    if chars > most_chars:
-                        return Failed(Failure.TOO_LONG, f"cut off after {chars} characters")
+                    heard.add(piece)
+                    if heard.chars > most_chars:
+                        return Failed(Failure.TOO_LONG, f"cut off after {heard.chars} characters")
         except Exception as exc:  # noqa: BLE001 - whatever the client broke on, there is no answer, and the cause is told
-            return _failure_of(exc, self.call_seconds)
-        return _read(said)
+            return _failure_of(exc, seconds)
+        return _read(heard)
 
     def _client(self, model: str) -> "ChatOpenAI":
         if model not in self._clients:
@@ -129,20 +135,41 @@ def _chat_class() -> "type[ChatOpenAI]":
     return ChatThatTellsRefusals
 
 
-def _chars(piece: "AIMessageChunk") -> int:
-    return len(str(piece.content)) + sum(len(call["args"] or "") for call in piece.tool_call_chunks)
+@dataclass
+class _Heard:
+    """A stream so far. It is put together here, since the client library's own sum of two pieces parses all that came before."""
+
+    names: dict[int, str] = field(default_factory=dict[int, str])
+    args: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    content: list[str] = field(default_factory=list[str])
+    chars: int = 0
+    finish_reason: str | None = None
+    is_refused: bool = False
+    tokens: tuple[int, int] | None = None
+
+    def add(self, piece: "AIMessageChunk") -> None:
+        """One more piece."""
+        for call in piece.tool_call_chunks:
+            index, args = call["index"] or 0, call["args"] or ""
+            self.names[index] = self.names.get(index, "") + (call["name"] or "")
+            self.args.setdefault(index, []).append(args)
+            self.chars += len(args)
+        self.content.append(str(piece.content))
+        self.chars += len(self.content[-1])
+        self.finish_reason = piece.response_metadata.get("finish_reason") or self.finish_reason
+        self.is_refused |= bool(piece.additional_kwargs.get("refusal"))
+        if piece.usage_metadata:
+            told = piece.usage_metadata
+            self.tokens = (min(MOST_TOKENS, max(0, told["input_tokens"])), min(MOST_TOKENS, max(0, told["output_tokens"])))
 
 
-def _read(said: "AIMessageChunk | None") -> Spoken | Failed:
+def _read(heard: _Heard) -> Spoken | Failed:
     """What was said, where it came to a proper end."""
-    if said is None:
-        return Failed(Failure.EMPTY, "nothing was answered", is_outage=True)
-    usage = said.usage_metadata
-    tokens = (max(0, usage["input_tokens"]), max(0, usage["output_tokens"])) if usage else None
-    calls = tuple(Asked(name=call["name"] or "", args=call["args"] or "") for call in said.tool_call_chunks)
-    content = str(said.content)
-    reason = said.response_metadata.get("finish_reason")
-    if said.additional_kwargs.get("refusal"):
+    calls = tuple(Asked(name=name, args="".join(heard.args[index])) for index, name in sorted(heard.names.items()))
+    content, reason, tokens = "".join(heard.content), heard.finish_reason, heard.tokens
+    if UNSTORABLE.search(content) or any(UNSTORABLE.search(call.name + call.args) for call in calls):
+        return Failed(Failure.MALFORMED, "characters came that no text has", tokens=tokens)
+    if heard.is_refused:
         return Failed(Failure.REFUSED, "the model refused", tokens=tokens)
     if reason == "content_filter":
         return Failed(Failure.FILTERED, "a content filter of the server's stopped the answer", tokens=tokens)
@@ -155,13 +182,13 @@ def _read(said: "AIMessageChunk | None") -> Spoken | Failed:
     return Spoken(calls=calls, content=content, tokens=tokens)
 
 
-def _failure_of(exc: Exception, call_seconds: float) -> Failed:
+def _failure_of(exc: Exception, seconds: float) -> Failed:
     """The cause behind what the client raised. Its messages are not repeated: they may quote what was sent."""
     import openai
 
     match exc:
         case TimeoutError() | openai.APITimeoutError():
-            return Failed(Failure.TIMEOUT, f"no answer within {call_seconds:g} seconds", is_outage=True)
+            return Failed(Failure.TIMEOUT, f"no answer within {seconds:.1f} seconds", is_outage=True)
         case openai.APIConnectionError():
             return Failed(Failure.CONNECTION, "the connection failed or was reset", is_outage=True)
         case openai.RateLimitError():
@@ -181,4 +208,4 @@ def _failure_of(exc: Exception, call_seconds: float) -> Failed:
 def _silence(exc: "APIStatusError") -> float | None:
     """Retry-After in seconds; None where it is not told, or told as a date."""
     told = exc.response.headers.get("retry-after", "")
-    return float(told) if told.replace(".", "", 1).isdigit() else None
+    return float(told) if SECONDS.fullmatch(told) else None

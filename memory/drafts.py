@@ -1,11 +1,11 @@
 """Drafts that models wrote, by situation: the next customer in the same one gets the same words, with their own values in the slots."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
-from memory.database import Database
+from memory.database import Database, Write
 from recoup.clock import wall_now
 from recoup.digest import digest
 from recoup.drafts import Draft, KeptDraft, Situation
@@ -76,6 +76,11 @@ class StoredDrafts:
                     "drafts": wall - DRAFTS_KEPT,
                 },
             )
+
+
+async def prune(tx: Write, wall: datetime) -> None:
+    """Deletes what is too old to be found."""
+    await tx.run("DELETE FROM model_drafts WHERE created_at <= %s", (wall - DRAFTS_KEPT,))
 
 
 def _key(situation: Situation, model: str) -> str:

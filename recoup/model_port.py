@@ -105,6 +105,42 @@ class ModelAnswer(Generic[AnswerT]):
     tool_uses: tuple[ToolUse, ...] = ()
 
 
+class ModelUse(Record):
+    """What one agent's turn with a model came to, as the decision tells it. ``kept``: from before, so that nothing was asked. ``refused``:
+    why code did not take what the model said."""
+
+    agent: str
+    model: str | None
+    failure: Failure | None = None
+    detail: str = ""
+    refused: str | None = None
+    kept: bool = False
+    usage: Usage = Usage()
+    cost_usd_micro: int | None = 0
+
+    @classmethod
+    def of(cls, agent: str, answer: ModelAnswer[Any], refused: str | None = None) -> "ModelUse":
+        """The turn that ended in this answer."""
+        return cls(
+            agent=agent,
+            model=answer.model,
+            failure=answer.failure,
+            detail=answer.detail,
+            refused=refused,
+            usage=answer.usage,
+            cost_usd_micro=answer.cost_usd_micro,
+        )
+
+    @property
+    def says(self) -> str:
+        """In a sentence for people."""
+        if self.failure is not None:
+            return f"No answer from {self.model} ({self.failure}: {self.detail}); the draft of the rules stands."
+        used = "kept from before" if self.kept else f"{self.usage.calls} calls, {self.usage.input_tokens + self.usage.output_tokens} tokens"
+        taken = f"was not taken: {self.refused}; the draft of the rules stands" if self.refused else "was taken"
+        return f"What {self.model} said ({used}) {taken}."
+
+
 class Model(Protocol):
     """Language models, the same for all agents."""
 

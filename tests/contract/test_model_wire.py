@@ -35,6 +35,12 @@ FAILURES: dict[str, tuple[Reply, Failure]] = {
     "malformed JSON, which the client library mends": (answers('{"name": "Ulm", "souls": 126000'), Failure.MALFORMED),
     "JSON nested without end": (answers("[" * 20_000), Failure.TOO_LONG),
     "wrong shape": (answers({"name": "Ulm", "souls": "many"}), Failure.WRONG_SHAPE),
+    "a NUL in the stream": (Says(content="Ulm\x00"), Failure.MALFORMED),
+    "half of a surrogate pair": (answers('{"name": "\ud800", "souls": 1}'), Failure.MALFORMED),
+    "a NUL behind an escape": (answers('{"name": "U\\u0000lm", "souls": 1}'), Failure.MALFORMED),
+    "half of a pair behind an escape": (answers('{"name": "\\ud800", "souls": 1}'), Failure.MALFORMED),
+    "Retry-After of digits that are none": (Status(429, {"Retry-After": "\u00b2"}), Failure.RATE_LIMITED),
+    "Retry-After without end": (Status(429, {"Retry-After": "9" * 400}), Failure.RATE_LIMITED),
     "a field too many": (answers(TOWN | {"send_to": "a stranger"}), Failure.WRONG_SHAPE),
     "no object": (answers("[]"), Failure.WRONG_SHAPE),
     "unknown tool": (Says(calls=(Call("refund", "{}"),), finish_reason="tool_calls"), Failure.UNKNOWN_TOOL),
@@ -63,12 +69,32 @@ async def test_a_failure_of_the_wire_ends_in_no_value_and_its_cause(name: str) -
     assert ending.failure == (None if ending.answer else cause)
 
 
+async def test_what_a_model_calls_its_fields_is_not_repeated() -> None:
+    with ModelServer(one_by_one(answers({"name": 1, "ada@customer.example": 2}))).running() as server:
+        answer = await models_on(server, OpenBooks()).ask(question())
+    assert answer.detail == "the answer is not of the asked shape: a field that there is not, name, souls"
+
+
+async def test_a_server_that_miscounts_does_not_break_the_account() -> None:
+    with ModelServer(one_by_one(answers(TOWN, usage=(10**30, -5)))).running() as server:
+        answer = await models_on(server, OpenBooks()).ask(question())
+    assert (answer.value is not None, answer.usage.input_tokens, answer.usage.output_tokens) == (True, 10_000_000, 0)
+
+
 async def test_a_model_that_thinks_too_long_ends_in_a_timeout_in_time() -> None:
     with ModelServer(one_by_one(answers(TOWN, after_seconds=60))).running() as server:
         began = time.monotonic()
         answer = await models_on(server, OpenBooks(), call_seconds=0.3).ask(question())
 
     assert answer.failure is Failure.TIMEOUT
+    assert time.monotonic() - began < 3
+
+
+async def test_a_question_ends_in_its_own_time_whatever_steps_and_models_are_left() -> None:
+    with ModelServer(one_by_one(answers(TOWN, after_seconds=60))).running() as server:
+        began = time.monotonic()
+        answer = await models_on(server, OpenBooks(), "first", "second", retries=2).ask(question(bounds=Bounds(seconds=0.3)))
+    assert (answer.failure, [asked.model for asked in server.asked]) == (Failure.TIMEOUT, ["first"])
     assert time.monotonic() - began < 3
 
 

@@ -104,7 +104,7 @@ def one_by_one(*replies: Reply) -> Script:
 
 
 class ModelServer:
-    """The double at work. ``asked`` is everything it was sent."""
+    """The double at work. ``asked`` is everything it was sent, ``came`` is set by the first of it."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -113,6 +113,7 @@ class ModelServer:
         self._at_once = 0
         self._lock = threading.Lock()
         self.stopping = threading.Event()
+        self.came = threading.Event()
         self._http = _Http(("127.0.0.1", 0), type("_Bound", (_Handler,), {"double": self}))
 
     @property
@@ -139,6 +140,7 @@ class ModelServer:
         with self._lock:
             asked = Asked(number=len(self.asked), body=json.loads(raw), raw=raw, headers=headers)
             self.asked.append(asked)
+            self.came.set()
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -206,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for chunk in _chunks(reply, body):
-            self._piece(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
+            self._piece(f"data: {json.dumps(chunk)}\n\n".encode())
         if reply.ends:
             self._piece(b"data: [DONE]\n\n")
         if reply.resets:
