@@ -176,12 +176,6 @@ def written_to(moved: int, of: int) -> list[HistoryRow]:
     rows: list[HistoryRow] = []
     for number in range(2 * of):
         told: dict[str, Any] = {"account_id": f"a{number}", "invoice_id": f"i{number}"}
-            "amount_minor": 4900,
-            "currency": "USD",
-            "credential_id": "pm",
-            "processor": "stripe",
-            "decline_code": "insufficient_funds",
-        }
         rows += [HistoryRow(kind="attempt", at=START + timedelta(days=day), **told, **DECLINED) for day in (0, 27)]
         if number < of:
             rows.append(HistoryRow(kind="message", at=START + timedelta(days=1), channel="email", **told))
