@@ -44,7 +44,7 @@ class Table:
     @property
     def prior_logit(self) -> Floats:
         """The belief's log odds, from which trees start."""
-        return self.features[:, NAMES.index("prior_logit")]
+        return np.ascontiguousarray(self.features[:, NAMES.index("prior_logit")])
 
     def taken(self, rows: NDArray[np.bool_]) -> "Table":
         """Some of the retries."""
