@@ -14,6 +14,7 @@ import numpy as np
 
 from agents.planner.belief import Belief, believe
 from agents.planner.features import NAMES, features
+from agents.planner.hours import NO_HOURS, Hours
 from agents.planner.paydays import Floats
 from agents.planner.prior import Prior, published
 from agents.planner.response import Response, published_response
@@ -51,6 +52,7 @@ class Model:
     response: Response
     trees: Trees = NO_TREES
     spread: Spread = NOTHING_SEEN
+    hours: Hours = NO_HOURS
     told: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def believe(self, situation: Situation) -> Belief:
@@ -58,18 +60,19 @@ class Model:
         return believe(situation, self.prior)
 
     def correct(self, belief: Belief, at: Floats, chances: Floats) -> Floats:
-        """The chances of every truth at each time (see ``Belief.chances``) as the trees see them: each moved by the same odds."""
-        if not len(self.trees.roots):
-            return chances
-        odds = np.exp(self.trees.add(features(belief, at, chances)))
-        return chances * odds / (1 - chances + chances * odds)
+        """The chances of every truth at each time (see ``Belief.chances``) as the trees see them, each moved by the same odds, and by the
+        hours of the day."""
+        if len(self.trees.roots):
+            odds = np.exp(self.trees.add(features(belief, at, chances)))
+            chances = chances * odds / (1 - chances + chances * odds)
+        return self.hours.applied(chances, at, belief.situation.offset_hours)
 
     def chance(self, situation: Situation, at: Floats) -> tuple[Floats, Floats]:
         """How likely a charge at each time (POSIX seconds) is approved, and one standard deviation of that."""
         belief = self.believe(situation)
         prior = np.clip(belief.expected(at), 1e-6, 1 - 1e-6)
         logit = np.log(prior / (1 - prior)) + self.trees.add(features(belief, at))
-        chance = 1 / (1 + np.exp(-logit))
+        chance = self.hours.applied(1 / (1 + np.exp(-logit)), at, situation.offset_hours)
         return chance, self.spread.deviation(chance)
 
 
@@ -88,6 +91,7 @@ def model_text(model: Model) -> str:
         "moods": model.prior.moods.tolist(),
         "response": model.response.document(),
         "trees": model.trees.document(),
+        "hours": [model.hours.cosine, model.hours.sine],
         "spread": {"ends": model.spread.ends.tolist(), "attempts": model.spread.attempts.tolist()},
         "told": dict(model.told),
     }
@@ -126,6 +130,7 @@ def parse_model(text: str) -> Model:
         response=Response(**document["response"]),
         trees=trees_from(document["trees"]),
         spread=Spread(np.array(document["spread"]["ends"]), np.array(document["spread"]["attempts"])),
+        hours=Hours(*document["hours"]),
         told=document["told"],
     )
     _require_fits(model)

@@ -7,14 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.planner.features import NAMES
+from agents.planner.hours import Hours, fit_hours
 from agents.planner.model import Model, Spread, cold_model, model_text, name_of
+from agents.planner.situation import HOUR
 from agents.planner.trees import Trees
 from evals.history import History
 from evals.training.boosting import chances, grow, grow_until
 from evals.training.certainty import spread_of
 from evals.training.measures import Measured, category_rates, measure
 from evals.training.reactions import fit_response
-from evals.training.records import BUCKETS, Records, records_of
+from evals.training.records import BUCKETS, KINDS, Records, records_of
 from evals.training.splits import EARLIER_SHARE, STOPS, UNSEEN, Split, fold_of, split
 from evals.training.tables import Table, table_of
 from evals.training.weights import fit_weights
@@ -60,7 +62,14 @@ def train(history: History, processes: int = PROCESSES) -> Trained:
     judged = grow_until(table.taken(parts.fit), table.taken(parts.stop))
     grown = grow(table, judged.count)
     trained = Trained(
-        model=replace(cold, prior=prior, response=response, trees=grown.trees, spread=_spread(table, parts, grown.trees, judged.trees)),
+        model=replace(
+            cold,
+            prior=prior,
+            response=response,
+            trees=grown.trees,
+            spread=_spread(table, parts, grown.trees, judged.trees),
+            hours=_hours(records),
+        ),
         measured=_measured(table, parts, judged.trees),
         gain=dict(zip(NAMES, grown.gain.tolist(), strict=True)),
         rows=len(records),
@@ -74,6 +83,13 @@ def train(history: History, processes: int = PROCESSES) -> Trained:
         cutoff=cutoff,
     )
     return replace(trained, model=_named(trained)) if courses or messages else replace(trained, model=cold)
+
+
+def _hours(records: Records) -> Hours:
+    """Of charges that are no retries, which are made at the hour at which somebody once signed up."""
+    columns = records.columns
+    is_first = (columns.kind == KINDS.index("attempt")) & (np.diff(columns.invoice, prepend=-1) != 0)
+    return fit_hours((columns.at[is_first] / HOUR + columns.offset_hours[is_first]) % 24, columns.approved[is_first].astype(np.float64))
 
 
 def _named(trained: Trained) -> Model:
