@@ -91,7 +91,8 @@ def _what(action: Action, facts: CaseFacts) -> str:
     args = action.args
     match action.name:
         case ActionName.SEND_MESSAGE | ActionName.REQUEST_METHOD_UPDATE:
-            return f"{name} (step {args['step']}, by {args['channel']}, words {args['template']})"
+            words = f"a draft in place of {args['template']}" if args.get("words") else f"words {args['template']}"
+            return f"{name} (step {args['step']}, by {args['channel']}, {words})"
         case ActionName.RETRY_PAYMENT | ActionName.USE_BACKUP_METHOD | ActionName.REFUND_DUPLICATE:
             return f"{name}: {format_money(int(str(args['amount_minor'])), facts.invoice.currency)}"
         case ActionName.CREATE_TASK | ActionName.CREATE_TICKET:

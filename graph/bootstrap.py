@@ -8,26 +8,40 @@ from typing import TYPE_CHECKING
 
 from graph.settings import load_connections, load_settings
 from memory import keys
+from memory.account_tickets import AccountTickets
 from memory.database import Database
+from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
 from memory.migrate import pending_migrations
 from memory.policies import StoredPolicies
 from memory.switches import StoredClock
+from memory.ticket_embedding import SentenceEmbedder
+from memory.ticket_shelves import Shelves
+from memory.tickets import TicketStore
 from recoup.clock import Clock, SystemClock, wall_now
 from recoup.errors import Misconfigured
 from recoup.ids import new_id
+from recoup.model_port import Model, NoModel
 from recoup.monotonic import MachineTime, MonotonicTime
-from recoup.ports import BillingPlatform, Messenger
-from recoup.settings import Connection, Platform, Settings
+from recoup.ports import BillingPlatform, Messenger, PolicySource
+from recoup.settings import Connection, ModelSettings, Platform, Settings
 
 if TYPE_CHECKING:
     from procrastinate import App
 
     from graph.build import DecisionGraph
 
-RULES_MODEL = "rules"
-
-__all__ = ["DatabaseUrls", "Services", "database_urls", "load_connections", "load_settings", "make_clock", "open_database", "open_services"]
+__all__ = [
+    "DatabaseUrls",
+    "Services",
+    "database_urls",
+    "load_connections",
+    "load_settings",
+    "make_clock",
+    "make_ticket_store",
+    "open_database",
+    "open_services",
+]
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,13 @@ class Services:
     messenger: Messenger
     graph: "DecisionGraph"
     app: "App"
+    ticket_store: TicketStore
     time: MonotonicTime = field(default_factory=MachineTime)
+
+    @property
+    def tickets(self) -> AccountTickets:
+        """What agents and people may ask of tickets."""
+        return AccountTickets(self.db, self.ticket_store, self.connections)
 
 
 @dataclass(frozen=True)
@@ -96,8 +116,6 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     from memory.checkpoints import PooledSaver
     from memory.queue import make_app
 
-    if settings.model != RULES_MODEL:
-        raise Misconfigured(f"RECOUP_MODEL is {settings.model!r}; there is only {RULES_MODEL!r} yet")
     async with AsyncExitStack() as stack:
         connections = load_connections(settings)
         db = await stack.enter_async_context(open_database(settings))
@@ -109,7 +127,10 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         await stack.enter_async_context(app.open_async())
         clock = make_clock(settings, db)
         policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, billing)
-        deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id)
+        ticket_store = make_ticket_store(settings)
+        stack.push_async_callback(ticket_store.close)
+        model = make_model(settings.models, db, policies)
+        deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id, model=model, drafts=StoredDrafts(db))
         yield Services(
             settings=settings,
             db=db,
@@ -121,7 +142,27 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             messenger=_make_messenger(settings),
             graph=build_graph(deps, PooledSaver.over(db.pool)),
             app=app,
+            ticket_store=ticket_store,
         )
+
+
+def make_ticket_store(settings: Settings) -> TicketStore:
+    """The memory of tickets. Nothing is opened or loaded before it is used."""
+    return TicketStore(Shelves(settings.home / "tickets", settings.chroma_url), SentenceEmbedder(settings.embedding_model))
+
+
+def make_model(models: ModelSettings, db: Database, policies: PolicySource) -> Model:
+    """The models that are asked, with their books in the database; NoModel where none is configured."""
+    if not models.names:
+        return NoModel()
+    from agents.model import Chains, ChatModels
+    from agents.model_wire import Endpoint, Wire
+    from memory.model_calls import ModelCalls, ModelLimits
+
+    endpoint = Endpoint(base_url=models.base_url, api_key=models.api_key, call_seconds=models.timeout_seconds)
+    limits = ModelLimits(in_flight=models.in_flight, tokens_a_minute=models.tokens_a_minute)
+    chains = Chains(default=models.chain, by_agent=models.by_agent, retries=models.retries)
+    return ChatModels(chains, Wire(endpoint), ModelCalls(db, policies, limits))
 
 
 def make_clock(settings: Settings, db: Database) -> Clock:

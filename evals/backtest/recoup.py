@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import cast
 
 import numpy as np
 
+from agents.planner.from_facts import WEEKDAYS
 from agents.planner.hours import fit_hours
 from agents.planner.model import Model
 from agents.planner.plan import make_plan
@@ -16,7 +18,7 @@ from evals.backtest.situations import offset_hours, situation_of
 from recoup.category import Category
 from recoup.network import Denied, NotBefore
 from recoup.policy import Policy as House
-from tools.sandbox.protocol import COSTS, WINDOW, FailedInvoice
+from tools.sandbox.protocol import COSTS, WINDOW, Channel, FailedInvoice
 
 DAY = 86_400.0
 
@@ -28,10 +30,6 @@ class Recoup:
     model: Model
     house: House = field(default_factory=House)
     name: str = "recoup"
-    attempt_share: float = 0.03
-    worth: float = 1.5
-    lost: float = 0.015
-    most: float = 6
 
     def acquainted(self, invoices: Sequence[FailedInvoice]) -> "Recoup":
         """Having read the merchant's records as they were before the first of these failures: at which hours charges go through."""
@@ -55,7 +53,7 @@ class Recoup:
             return None
         at = max(datetime.fromtimestamp(step.at, UTC), seen.now)
         if step.kind == "write":
-            return Move(at, "message", channel=step.channel or "email", about=NEEDS.get(seen.category, "reminder"))
+            return Move(at, "message", channel=cast(Channel, step.channel or "email"), about=NEEDS.get(seen.category, "reminder"))
         return Move(at, "attempt", expected=step.chance)
 
     def _terms(self, seen: Seen) -> Terms:
@@ -64,12 +62,14 @@ class Recoup:
         charge_from = answer.at.timestamp() if isinstance(answer, NotBefore) else seen.now.timestamp()
         if not seen.is_fresh:
             last = seen.tried[-1].at if seen.tried else seen.invoice.failed_at
-            hours = rules.technical_hours_between_attempts if seen.category is Category.TECHNICAL else rules.hours_between_attempts
-            charge_from = max(charge_from, last.timestamp() + hours * 3600)
+            rest = rules.technical_hours_between_attempts if seen.category is Category.TECHNICAL else rules.hours_between_attempts
+            charge_from = max(charge_from, last.timestamp() + rest * 3600)
         left = 0 if isinstance(answer, Denied) else rules.attempts_per_case - len(seen.tried)
         most = seen.standing.treatment.most
         if most is not None and not seen.is_fresh:
             left = min(left, most.count - len(seen.tried))
+        country = seen.invoice.country or ""
+        hours = rules.contact_hours_by_country.get(country, rules.contact_hours)
         write_from = max((s.at.timestamp() + DAY for s in seen.sent), default=failed_at)
         return Terms(
             end=failed_at + WINDOW.total_seconds() - 3600,
@@ -77,10 +77,13 @@ class Recoup:
             charge_from=charge_from,
             write_from=write_from,
             attempts_left=left,
-            messages_most=int(self.most),
+            messages_most=len(self.house.steps.message_days),
+            contact_from_hour=hours.start.hour + hours.start.minute / 60,
+            contact_until_hour=hours.end.hour + hours.end.minute / 60,
+            closed_weekdays=frozenset(WEEKDAYS.index(day) for day in self.house.plan.no_retry_weekdays.get(country, ())),
             attempt_minor=COSTS.attempt_minor,
-            attempt_share=self.attempt_share,
+            attempt_share=self.house.plan.attempt_share,
             message_minor=COSTS.message_minor,
-            customer_worth_invoices=self.worth,
-            lost_per_day=self.lost,
+            customer_worth_invoices=self.house.plan.customer_worth_invoices,
+            lost_per_day=self.house.plan.lost_per_day,
         )

@@ -22,15 +22,15 @@ from evals.training.tables import Table, table_of
 from evals.training.weights import fit_weights
 
 # More retries than these teach no more worth waiting for: whole customers are left out.
-MOST_EXAMPLES, MOST_FOR_WEIGHTS = 300_000, 60_000
+MOST_EXAMPLES, MOST_FOR_WEIGHTS, MOST_FOR_SPREAD = 200_000, 60_000, 40_000
 PROCESSES = 2
 
 
 @dataclass(frozen=True)
 class Trained:
     """``measured``: by the name of what was kept back, on a model that had not seen it; ``gain``: of the trees in the model, by feature.
-    ``retries``: all of the history; ``examples``: those that were looked at; ``courses`` and ``messages``: what moved the weights and the
-    response. ``cutoff`` and the span are POSIX seconds.
+    ``retries``: all of the history, of those with a known propensity where ``only_logged``; ``examples``: those that were looked at;
+    ``courses`` and ``messages``: what moved the weights and the response. ``cutoff`` and the span are POSIX seconds.
     """
 
     model: Model
@@ -38,6 +38,7 @@ class Trained:
     gain: Mapping[str, float]
     rows: int
     customers: int
+    only_logged: bool
     retries: int
     examples: int
     courses: int
@@ -56,8 +57,8 @@ def train(history: History, processes: int = PROCESSES) -> Trained:
     taught = records.taken((fold != UNSEEN) & (fold != STOPS) & _within(records, retries, MOST_FOR_WEIGHTS))
     prior, courses = fit_weights(taught, cold.prior, cutoff, processes)
     response, messages = fit_response(records, cold.response)
-    table = table_of(records.taken(_within(records, retries, MOST_EXAMPLES)), prior, processes)
-    parts = split(table, cutoff)
+    table = table_of(records.taken(_within(records, retries, MOST_EXAMPLES)), prior, cutoff, processes)
+    parts = split(table.bucket, table.at, cutoff)
     judged = grow_until(table.taken(parts.fit), table.taken(parts.stop))
     grown = grow(table, judged.count)
     trained = Trained(
@@ -73,6 +74,7 @@ def train(history: History, processes: int = PROCESSES) -> Trained:
         gain=dict(zip(NAMES, grown.gain.tolist(), strict=True)),
         rows=len(records),
         customers=len(np.unique(records.columns.account)),
+        only_logged=records.only_logged,
         retries=retries,
         examples=len(table),
         courses=courses,
@@ -117,7 +119,9 @@ def _measured(table: Table, parts: Split, trees: Trees) -> dict[str, Measured]:
 
 def _spread(table: Table, parts: Split, trees: Trees, judged: Trees) -> Spread:
     kept_back = table.taken(parts.customers | parts.both)
-    return spread_of(chances(table, trees), kept_back, chances(kept_back, judged))
+    every = max(1, len(table) // MOST_FOR_SPREAD)
+    some = table.taken(np.arange(len(table)) % every == 0)
+    return spread_of(chances(some, trees), every, kept_back, chances(kept_back, judged))
 
 
 def _within(records: Records, retries: int, most: int) -> NDArray[np.bool_]:
