@@ -31,8 +31,8 @@ class Trees:
         if not len(self.roots):
             return np.zeros(len(table))
         rows, columns = table.shape
-        seen, begin = table.ravel(), np.repeat(np.arange(rows) * columns, len(self.roots))
-        node = np.tile(self.roots, rows)
+        seen, node = table.ravel(), np.tile(self.roots, rows)
+        begin: Ints = np.repeat(np.arange(0, rows * columns, columns, dtype=np.int64), len(self.roots))
         for _ in range(self.depth):
             value, threshold = seen.take(begin + self._column.take(node)), self.value.take(node)
             # Nothing is at most, nor above, what nobody told.

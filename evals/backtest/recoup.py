@@ -53,7 +53,7 @@ class Recoup:
             return None
         at = max(datetime.fromtimestamp(step.at, UTC), seen.now)
         if step.kind == "write":
-            return Move(at, "message", channel=cast(Channel, step.channel or "email"), about=NEEDS.get(seen.category, "reminder"))
+            return Move(at, "message", channel=cast("Channel", step.channel or "email"), about=NEEDS.get(seen.category, "reminder"))
         return Move(at, "attempt", expected=step.chance)
 
     def _terms(self, seen: Seen) -> Terms:
