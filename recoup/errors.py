@@ -5,6 +5,7 @@ RecoupError
 │   ├── BillingUnavailable   the platform did not answer, or answered 5xx / 429
 │   ├── MessagingUnavailable the mail server did not take the message, and surely did not
 │   ├── DatabaseUnavailable  PostgreSQL is away
+│   ├── TicketsUnavailable   the memory of tickets is held by another process, being re-indexed, or away
 │   ├── Busy                 another worker holds the lease, or the row moved under us
 │   └── NotFetchable         nothing here can fetch this vendor object yet
 ├── OutcomeUnknown       it may or may not have happened: read, never resend
@@ -44,6 +45,10 @@ class MessagingUnavailable(Retryable):
 
 class DatabaseUnavailable(Retryable):
     """PostgreSQL cannot be reached."""
+
+
+class TicketsUnavailable(Retryable):
+    """The memory of tickets cannot be used now; the message says who has it and what to do."""
 
 
 class Busy(Retryable):
