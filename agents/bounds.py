@@ -10,8 +10,9 @@ from recoup.policy import Policy
 from recoup.proposal import Proposal, Proposed
 from recoup.record import Record
 from recoup.references import broken_reference
+from recoup.texts import Signal
 
-SIGNALS = frozenset({"fraud", "dispute", "legal", "vulnerable"})
+SIGNALS = frozenset(str(signal) for signal in Signal)
 
 
 class Checked(Record):
