@@ -34,33 +34,41 @@ WHY_RETRY = {
 
 def retry(planner: Planner, method: Standing) -> Part:
     """A retry where one is due and permitted; else when the next one is, or why there is none."""
-    facts, credential, why_not = planner.facts, planner.facts.credential, method.why_not
-    if credential is None or why_not is not None:
-        why = why_not or "no payment method is on file"
-        wakes = (facts.now + RECONCILED_WITHIN,) if method.retry is Retry.RECONCILE else ()
-        return Part(says=f"No retry: {why}.", wakes=wakes, refused={"retry the same method": why})
-    busy_until = platform_busy_until(facts)
-    if busy_until is not None:
-        says = "The platform is going to charge by itself; we charge nothing beside it and look again afterwards."
-        return Part(says=says, wakes=(busy_until,), refused={"retry now": "two charges of one invoice could both succeed"})
+    facts, credential, barred = planner.facts, planner.facts.credential, hindrance(planner, method)
+    if credential is None or barred is not None:
+        return barred or Part()
     slots = retry_slots(method, facts, planner.policy)
     coming = slots.after(facts.now)
     if slots.due(facts.now) is None:
         has_come = any(slot <= facts.now for slot in slots.planned)
-        why = "this slot of the plan was used" if has_come else "the first slot of the plan has not come yet"
-        return _later(planner, credential, coming, f"{why}; banks answer better to fewer tries")
+        because = "this slot of the plan was used" if has_come else "the first slot of the plan has not come yet"
+        return _later(planner, credential, coming, f"{because}; banks answer better to fewer tries")
     answer = permission(credential, facts, facts.now)
     if not isinstance(answer, Allowed):
-        return _forbidden(answer, coming)
+        return forbidden(answer, coming)
     action = planner.act(
         ActionName.RETRY_PAYMENT,
         ChargeArgs(credential_id=credential.id, amount_minor=facts.invoice.remaining_minor, currency=facts.invoice.currency),
-        _why(method),
-        confidence=_confidence(method),
+        why(method),
+        confidence=confidence(method),
         evidence=(credential.id,),
         wait_for_the_next_slot="a slot of the plan has come and nothing speaks against using it",
     )
     return Part(says="A retry is due.", actions=(action,), wakes=(coming,) if coming else ())
+
+
+def hindrance(planner: Planner, method: Standing) -> Part | None:
+    """What keeps the method in use from being charged at all, however the days are chosen."""
+    facts, why_not = planner.facts, method.why_not
+    if facts.credential is None or why_not is not None:
+        because = why_not or "no payment method is on file"
+        wakes = (facts.now + RECONCILED_WITHIN,) if method.retry is Retry.RECONCILE else ()
+        return Part(says=f"No retry: {because}.", wakes=wakes, refused={"retry the same method": because})
+    busy_until = platform_busy_until(facts)
+    if busy_until is None:
+        return None
+    says = "The platform is going to charge by itself; we charge nothing beside it and look again afterwards."
+    return Part(says=says, wakes=(busy_until,), refused={"retry now": "two charges of one invoice could both succeed"})
 
 
 def backup(planner: Planner, method: Standing) -> Part:
@@ -97,24 +105,26 @@ def _no_backup(why: str, wakes: tuple[datetime, ...] = ()) -> Part:
     return Part(says=f"No other method on file is charged: {why}.", wakes=wakes, refused={"charge another method on file now": why})
 
 
-def _later(planner: Planner, credential: CredentialFacts, coming: datetime | None, why: str) -> Part:
+def _later(planner: Planner, credential: CredentialFacts, coming: datetime | None, because: str) -> Part:
     """When the next retry is made: in the next slot, or when the rules let it be."""
     if coming is None:
-        return Part(says="No retry is left in the plan.", refused={"retry now": why})
+        return Part(says="No retry is left in the plan.", refused={"retry now": because})
     answer = permission(credential, planner.facts, coming)
     if not isinstance(answer, Allowed):
-        return _forbidden(answer, coming)
-    return Part(says=f"The next retry is planned for {coming:%Y-%m-%d %H:%M} UTC.", wakes=(coming,), refused={"retry now": why})
+        return forbidden(answer, coming)
+    return Part(says=f"The next retry is planned for {coming:%Y-%m-%d %H:%M} UTC.", wakes=(coming,), refused={"retry now": because})
 
 
-def _forbidden(answer: NotBefore | Denied, coming: datetime | None) -> Part:
-    why = _decisive(answer).says
+def forbidden(answer: NotBefore | Denied, coming: datetime | None) -> Part:
+    """No charge now: which rule says so, and when it will be silent."""
+    because = _decisive(answer).says
     if isinstance(answer, Denied) and all(hit.not_before or hit.rule == ATTEMPTS_KEPT for hit in answer.rules):
         # Not time but the platform's own end frees the room: whether it has come is seen when the next slot does.
-        return Part(says=f"No retry now: {why}.", wakes=(coming,) if coming else (), refused={"retry now": why})
+        return Part(says=f"No retry now: {because}.", wakes=(coming,) if coming else (), refused={"retry now": because})
     if isinstance(answer, Denied):
-        return Part(says=f"No retry: {why}.", refused={"retry the same method": why})
-    return Part(says=f"The next retry waits until {answer.at:%Y-%m-%d %H:%M} UTC: {why}.", wakes=(answer.at,), refused={"retry now": why})
+        return Part(says=f"No retry: {because}.", refused={"retry the same method": because})
+    says = f"The next retry waits until {answer.at:%Y-%m-%d %H:%M} UTC: {because}."
+    return Part(says=says, wakes=(answer.at,), refused={"retry now": because})
 
 
 def _decisive(answer: NotBefore | Denied) -> RuleHit:
@@ -128,13 +138,15 @@ def _untried(planner: Planner) -> list[CredentialFacts]:
     return [backup for backup in planner.facts.backups if backup.id not in tried]
 
 
-def _why(method: Standing) -> str:
+def why(method: Standing) -> str:
+    """Why a retry of the method makes sense."""
     if method.fresh_since is not None:
         return "The payment method was changed since the last failure, so a charge has a new chance."
     return WHY_RETRY.get(method.treatment.category, WHY_RETRY[Category.GENERIC])
 
 
-def _confidence(method: Standing) -> float:
+def confidence(method: Standing) -> float:
+    """How sure it is that a retry is the right thing to do, 0 to 1: not how likely it goes through."""
     if method.fresh_since is not None:
         return CONFIDENCE_FRESH_METHOD
     if method.failure is not None and not method.failure.code_known:

@@ -1,5 +1,7 @@
 """The plan's messages: which step is due, on which channel, and whether it is news or a request; never the words."""
 
+from datetime import datetime
+
 from agents.history import has_receipt, step_is_taken, was_written_to
 from agents.method import Standing, unsuccessful
 from agents.planning import Part, Planner
@@ -7,6 +9,8 @@ from agents.schedule import day, due_step, next_message_at
 from recoup.actions import RECEIPT_TEMPLATE, ActionName, Channel, MessageArgs
 from recoup.case import SETTLED
 from recoup.category import Category, Retry
+from recoup.facts import ActionFacts
+from recoup.proposal import Proposed
 
 # Communication chooses the words; until then a message has none.
 TO_BE_WRITTEN = "to_be_written"
@@ -14,6 +18,7 @@ TO_BE_WRITTEN = "to_be_written"
 # An SMS may not name a debt, so it waits for words of its own.
 CHANNELS = (Channel.EMAIL,)
 CONFIDENCE = 0.9
+NAMES = (ActionName.SEND_MESSAGE, ActionName.REQUEST_METHOD_UPDATE)
 
 
 def message(planner: Planner, method: Standing, *, charged_now: bool) -> Part:
@@ -26,13 +31,30 @@ def message(planner: Planner, method: Standing, *, charged_now: bool) -> Part:
     if step is None:
         return Part(wakes=wakes)
     if channel is None:
-        return Part(says="Nobody can be written to.", refused={"write to the customer": "there is no e-mail address, or it is suppressed"})
+        return nobody_to_write_to()
     if step_is_taken(facts, step, channel):
         return Part(wakes=wakes)
-    why_not = _why_not(planner, method, step, charged_now=charged_now)
-    if why_not is not None:
-        return Part(wakes=wakes, refused={"write to the customer now": why_not})
-    action = planner.act(
+    since = max(day(facts, policy.steps.message_days[step]), facts.case.opened_at)
+    because = why_not(planner, method, step, since, charged_now=charged_now)
+    if because is not None:
+        return Part(wakes=wakes, refused={"write to the customer now": because})
+    return Part(says=f"Message step {step} is due.", actions=(write(planner, method, step, channel),), wakes=wakes)
+
+
+def nobody_to_write_to() -> Part:
+    """The customer cannot be reached."""
+    return Part(says="Nobody can be written to.", refused={"write to the customer": "there is no e-mail address, or it is suppressed"})
+
+
+def is_of_the_plan(action: ActionFacts) -> bool:
+    """Whether a message was a step of the plan, not the receipt."""
+    return action.template != RECEIPT_TEMPLATE
+
+
+def write(planner: Planner, method: Standing, step: int, channel: Channel) -> Proposed:
+    """The message of a step, without its words."""
+    facts = planner.facts
+    return planner.act(
         ActionName.REQUEST_METHOD_UPDATE if method.is_dead else ActionName.SEND_MESSAGE,
         MessageArgs(channel=channel, template=TO_BE_WRITTEN, step=step, invoice_ids=(facts.invoice.id,)),
         _why(method, step),
@@ -40,7 +62,6 @@ def message(planner: Planner, method: Standing, *, charged_now: bool) -> Part:
         evidence=(facts.account.id,),
         say_nothing_yet="customers are told at the first failure, not at the last",
     )
-    return Part(says=f"Message step {step} is due.", actions=(action,), wakes=wakes)
 
 
 def receipt(planner: Planner) -> Part:
@@ -60,7 +81,8 @@ def receipt(planner: Planner) -> Part:
     return Part(says="The receipt is due.", actions=(action,))
 
 
-def _why_not(planner: Planner, method: Standing, step: int, *, charged_now: bool) -> str | None:
+def why_not(planner: Planner, method: Standing, step: int, since: datetime, *, charged_now: bool) -> str | None:
+    """Why the customer is not written to now; ``since``: a message about another invoice after it has told of this one too."""
     facts = planner.facts
     if method.treatment.wording is None:
         return "of what the bank told us, nothing may be said to anybody"
@@ -71,7 +93,6 @@ def _why_not(planner: Planner, method: Standing, step: int, *, charged_now: bool
     if charged_now and method.fresh_since is not None:
         return "the customer has just changed their payment method, and it is being charged"
     # A message lists all open invoices of the account, so one of a sibling case has told this one too.
-    since = max(day(facts, planner.policy.steps.message_days[step]), facts.case.opened_at)
     if any(contact.case_id != facts.case.id and contact.at >= since for contact in facts.contacts):
         return "a message about another invoice of this account has listed this one as well"
     return None

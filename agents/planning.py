@@ -21,10 +21,11 @@ class Part:
     actions: tuple[Proposed, ...] = ()
     wakes: tuple[datetime, ...] = ()
     refused: dict[str, str] = field(default_factory=dict[str, str])
+    weighed: tuple[Alternative, ...] = ()
 
     def alternatives(self) -> tuple[Alternative, ...]:
-        """``refused`` in the words of a proposal."""
-        return tuple(Alternative(what=what, why_not=why_not) for what, why_not in self.refused.items())
+        """What was weighed with its value, and ``refused`` in the words of a proposal."""
+        return (*self.weighed, *(Alternative(what=what, why_not=why_not) for what, why_not in self.refused.items()))
 
 
 @dataclass(frozen=True)

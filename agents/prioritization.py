@@ -7,7 +7,9 @@ from agents import planned_charges, planned_collection, planned_messages, planne
 from agents.bounds import Checked, first_problem
 from agents.case_file import foreign_file
 from agents.history import charge_awaiting_result, step_is_taken
-from agents.method import standing
+from agents.method import Standing, standing
+from agents.planned_by_value import charge_and_message, is_by_value
+from agents.planner.model import Model, cold_model
 from agents.planning import Part, Planner
 from agents.schedule import last_moment, platform_busy_until
 from recoup.absolute_rules import charged_credential
@@ -35,8 +37,10 @@ ALLOWED = frozenset(
 LOOK_AGAIN_AT_OPEN_ATTEMPT = timedelta(hours=6)
 
 
-def propose(facts: CaseFacts, policy: Policy, new_action_id: Callable[[], str]) -> Proposal:
-    """What to do now and when to look again. Complete and valid by itself; a contact's words are filled in by communication."""
+def propose(facts: CaseFacts, policy: Policy, new_action_id: Callable[[], str], model: Model | None = None) -> Proposal:
+    """What to do now and when to look again. Complete and valid by itself; a contact's words are filled in by communication.
+
+    ``model``: how likely charges are approved, where policy plans by value; None: by published figures alone."""
     planner = Planner(facts=facts, policy=policy, new_action_id=new_action_id)
     if facts.case.status is not CaseStatus.OPEN:
         return _join(planner, planned_service.after_the_end(planner))
@@ -46,17 +50,22 @@ def propose(facts: CaseFacts, policy: Policy, new_action_id: Callable[[], str]) 
     if pause is not None:
         return _join(planner, [pause])
     method = standing(facts)
-    charge = planned_charges.retry(planner, method)
     return _join(
         planner,
         [
-            charge,
-            planned_messages.message(planner, method, charged_now=bool(charge.actions)),
+            *_charge_and_message(planner, method, model),
             planned_charges.backup(planner, method),
             planned_collection.take_over(planner, method),
             *planned_service.of_open_case(planner),
         ],
     )
+
+
+def _charge_and_message(planner: Planner, method: Standing, model: Model | None) -> tuple[Part, Part]:
+    if is_by_value(planner.facts, planner.policy):
+        return charge_and_message(planner, method, model or cold_model())
+    charge = planned_charges.retry(planner, method)
+    return charge, planned_messages.message(planner, method, charged_now=bool(charge.actions))
 
 
 def check(draft: Proposal, revised: Proposal, facts: CaseFacts, policy: Policy) -> Checked:

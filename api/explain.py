@@ -9,7 +9,7 @@ from recoup.actions import Action, ActionName
 from recoup.facts import CaseFacts
 from recoup.invoice import AttemptStatus
 from recoup.money import format_money
-from recoup.proposal import Answer, Proposal, Proposed, Verdict
+from recoup.proposal import Alternative, Answer, Proposal, Proposed, Verdict
 
 ANSWERS = {
     Answer.RUN: "It is done without asking",
@@ -41,7 +41,7 @@ def explain_decision(facts: CaseFacts, proposals: Sequence[Proposal] | None, ver
     for proposed in merged_actions(tuple(proposals)):
         lines += _action(proposed, answers.get(proposed.id), facts)
     for proposal in proposals:
-        lines += [f"Not chosen: {other.what}, because {other.why_not}." for other in proposal.alternatives]
+        lines += [f"Not chosen: {other.what}{_worth(other, facts)}, because {other.why_not}." for other in proposal.alternatives]
     waits = [proposal.wait for proposal in proposals if proposal.wait]
     lines += [f"Looked at again on {wait.until:%Y-%m-%d %H:%M} UTC: {wait.reason}." for wait in waits]
     return lines
@@ -71,11 +71,19 @@ def _action(proposed: Proposed, verdict: Verdict | None, facts: CaseFacts) -> li
         f"Proposed: {_what(proposed.action, facts)}. {proposed.reason}",
         f"  rests on {', '.join(proposed.evidence)}; confidence {proposed.confidence:.0%}",
     ]
-    lines += [f"  rather than {other.what}: {other.why_not}" for other in proposed.alternatives]
+    lines += [f"  rather than {other.what}{_worth(other, facts)}: {other.why_not}" for other in proposed.alternatives]
     if verdict is not None:
         lines.append(f"  {ANSWERS[verdict.answer]}: {verdict.reason}.")
         lines += [f"    rule {hit.rule}: {hit.detail} ({hit.source})" for hit in verdict.rules]
     return lines
+
+
+def _worth(other: Alternative, facts: CaseFacts) -> str:
+    """What an alternative would have been worth, where that was reckoned."""
+    if other.value_minor is None:
+        return ""
+    chance = f", {other.chance:.0%} likely to bring the money" if other.chance else ""
+    return f" (worth {format_money(round(other.value_minor), facts.invoice.currency)}{chance})"
 
 
 def _what(action: Action, facts: CaseFacts) -> str:
@@ -83,7 +91,8 @@ def _what(action: Action, facts: CaseFacts) -> str:
     args = action.args
     match action.name:
         case ActionName.SEND_MESSAGE | ActionName.REQUEST_METHOD_UPDATE:
-            return f"{name} (step {args['step']}, by {args['channel']}, words {args['template']})"
+            words = f"a draft in place of {args['template']}" if args.get("words") else f"words {args['template']}"
+            return f"{name} (step {args['step']}, by {args['channel']}, {words})"
         case ActionName.RETRY_PAYMENT | ActionName.USE_BACKUP_METHOD | ActionName.REFUND_DUPLICATE:
             return f"{name}: {format_money(int(str(args['amount_minor'])), facts.invoice.currency)}"
         case ActionName.CREATE_TASK | ActionName.CREATE_TICKET:

@@ -36,15 +36,21 @@ BODIES: Mapping[JobName, Job] = {
 }
 # Notes go out one after the other beside everything else: a platform that is slow to take them holds no other work up.
 ASIDE: tuple[JobName, ...] = ("mirror",)
+# Where models are asked, decisions wait for them most of their time: many wait at once, and in nobody's way.
+THINKING: tuple[JobName, ...] = ("decide",)
+THOUGHTS_AT_ONCE = 64
 
 
 async def run_worker(services: Services, stop: asyncio.Event, concurrency: int = 8) -> None:
     """Works until ``stop`` is set, then finishes what it has begun."""
     for job in JOBS:
         _register(services, job)
+    thinking = THINKING if services.settings.models.names else ()
     async with asyncio.TaskGroup() as group:
-        group.create_task(_work(services, stop, [job for job in JOBS if job not in ASIDE], concurrency, POLL_SECONDS))
+        group.create_task(_work(services, stop, [job for job in JOBS if job not in {*ASIDE, *thinking}], concurrency, POLL_SECONDS))
         group.create_task(_work(services, stop, ASIDE, 1, TICK_SECONDS))
+        if thinking:
+            group.create_task(_work(services, stop, thinking, THOUGHTS_AT_ONCE, POLL_SECONDS))
         group.create_task(_keep_ticking(services, stop))
 
 

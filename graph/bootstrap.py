@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graph.settings import load_connections, load_settings
 from memory import keys
 from memory.database import Database
+from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
 from memory.migrate import pending_migrations
 from memory.policies import StoredPolicies
@@ -16,16 +17,15 @@ from memory.switches import StoredClock
 from recoup.clock import Clock, SystemClock, wall_now
 from recoup.errors import Misconfigured
 from recoup.ids import new_id
+from recoup.model_port import Model, NoModel
 from recoup.monotonic import MachineTime, MonotonicTime
-from recoup.ports import BillingPlatform, Messenger
-from recoup.settings import Connection, Platform, Settings
+from recoup.ports import BillingPlatform, Messenger, PolicySource
+from recoup.settings import Connection, ModelSettings, Platform, Settings
 
 if TYPE_CHECKING:
     from procrastinate import App
 
     from graph.build import DecisionGraph
-
-RULES_MODEL = "rules"
 
 __all__ = ["DatabaseUrls", "Services", "database_urls", "load_connections", "load_settings", "make_clock", "open_database", "open_services"]
 
@@ -96,8 +96,6 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     from memory.checkpoints import PooledSaver
     from memory.queue import make_app
 
-    if settings.model != RULES_MODEL:
-        raise Misconfigured(f"RECOUP_MODEL is {settings.model!r}; there is only {RULES_MODEL!r} yet")
     async with AsyncExitStack() as stack:
         connections = load_connections(settings)
         db = await stack.enter_async_context(open_database(settings))
@@ -109,7 +107,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         await stack.enter_async_context(app.open_async())
         clock = make_clock(settings, db)
         policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, billing)
-        deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id)
+        model = make_model(settings.models, db, policies)
+        deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id, model=model, drafts=StoredDrafts(db))
         yield Services(
             settings=settings,
             db=db,
@@ -122,6 +121,20 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             graph=build_graph(deps, PooledSaver.over(db.pool)),
             app=app,
         )
+
+
+def make_model(models: ModelSettings, db: Database, policies: PolicySource) -> Model:
+    """The models that are asked, with their books in the database; NoModel where none is configured."""
+    if not models.names:
+        return NoModel()
+    from agents.model import Chains, ChatModels
+    from agents.model_wire import Endpoint, Wire
+    from memory.model_calls import ModelCalls, ModelLimits
+
+    endpoint = Endpoint(base_url=models.base_url, api_key=models.api_key, call_seconds=models.timeout_seconds)
+    limits = ModelLimits(in_flight=models.in_flight, tokens_a_minute=models.tokens_a_minute)
+    chains = Chains(default=models.chain, by_agent=models.by_agent, retries=models.retries)
+    return ChatModels(chains, Wire(endpoint), ModelCalls(db, policies, limits))
 
 
 def make_clock(settings: Settings, db: Database) -> Clock:

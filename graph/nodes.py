@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from langchain_core.runnables import RunnableConfig
+
 from agents import communication, exception, orchestrator, prioritization
 from agents.bounds import Checked
 from agents.schedule import last_moment
@@ -20,13 +22,14 @@ from graph.state import (
     signals_of,
     start_on,
 )
-from prompts.render import load, prompts_digest
+from prompts.render import prompts_digest, template_of
 from recoup.actions import MessageArgs, RiskClass, typed_args
 from recoup.approval import request_approval
 from recoup.case import CaseStatus
 from recoup.errors import Defect
 from recoup.facts import CaseFacts
 from recoup.gate import judge
+from recoup.model_port import ModelUse
 from recoup.policy import Policy
 from recoup.proposal import Answer, Proposal, Proposed, Verdict, Wait
 
@@ -71,12 +74,15 @@ class Nodes:
         proposal = _own(prioritization.check(draft, draft, facts, policy))
         return {"priority": proposal.model_dump(mode="json"), "trace": [_said("prioritize", proposal)]}
 
-    async def communicate(self, state: RecoveryState) -> RecoveryState:
+    async def communicate(self, state: RecoveryState, config: RunnableConfig) -> RecoveryState:
         """The words."""
         facts, policy = facts_of(state), policy_of(state)
         draft = communication.propose(facts, policy, priority_of(state))
-        proposal = _own(communication.check(draft, draft, facts, policy))
-        return {"words": proposal.model_dump(mode="json"), "trace": [_said("communicate", proposal)]}
+        draft = _own(communication.check(draft, draft, facts, policy))
+        pen = communication.Pen(model=self._deps.model, drafts=self._deps.drafts, decision_id=_decision_of(config))
+        revised = await communication.revise(draft, facts, policy, pen)
+        checked = communication.check(draft, revised.proposal, facts, policy)
+        return {"words": checked.proposal.model_dump(mode="json"), **_told("communicate", checked, revised.use)}
 
     async def handle_exception(self, state: RecoveryState) -> RecoveryState:
         """The case file for people."""
@@ -135,8 +141,13 @@ def plan_wake(proposals: tuple[Proposal, ...], verdicts: tuple[Verdict, ...], fa
 
 def _words(asked: Iterable[Proposed]) -> dict[str, str]:
     """What the messages among these actions say, by action id; slots stay unfilled, since the question holds no personal data."""
-    messages = [(p.id, load(typed_args(p.action, MessageArgs).template)) for p in asked if p.action.risk is RiskClass.CONTACT]
+    messages = [(p.id, template_of(typed_args(p.action, MessageArgs))) for p in asked if p.action.risk is RiskClass.CONTACT]
     return {action_id: f"Subject: {template.subject}\n\n{template.body}" for action_id, template in messages}
+
+
+def _decision_of(config: RunnableConfig) -> str:
+    """The decision's id is that of its thread."""
+    return str(config.get("configurable", {}).get("thread_id", "offline"))
 
 
 def _own(checked: Checked) -> Proposal:
@@ -144,6 +155,15 @@ def _own(checked: Checked) -> Proposal:
     if checked.refused:
         raise Defect(f"the {checked.proposal.agent} agent's own proposal is not valid: {checked.refused}")
     return checked.proposal
+
+
+def _told(node: str, checked: Checked, use: ModelUse | None) -> RecoveryState:
+    """What an agent answered, and what a model had to do with it where one had its turn."""
+    said = _said(node, checked.proposal)
+    if use is None:
+        return {"trace": [said]}
+    whole = use.model_copy(update={"refused": use.refused or checked.refused})
+    return {"asked": [whole.model_dump(mode="json")], "trace": [Said(node=node, lines=[*said["lines"], whole.says])]}
 
 
 def _said(node: str, proposal: Proposal) -> Said:

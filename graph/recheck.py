@@ -1,7 +1,8 @@
 """Applies a person's answer to the world as it is now; anything that no longer fits makes the whole answer void. Pure."""
 
 from graph.state import RecoveryState, Said, Settled, actions_of, facts_of, request_of, signals_of
-from prompts.render import templates
+from prompts.render import template_of, templates
+from prompts.slots import MESSAGE_SLOTS
 from recoup.actions import Action, MessageArgs, RiskClass, check_action, typed_args
 from recoup.approval import Approve, Edit, HumanDecision, Reject, check_answer
 from recoup.errors import Defect, Malformed
@@ -85,11 +86,14 @@ REJECTED = RuleHit(rule="rejected", detail="a person said no", source="the appro
 
 
 def _unwritten(action: Action) -> str | None:
-    """A message edited to a template that does not exist could never be sent."""
+    """A message edited to a template that does not exist, or to slots that nobody fills, could never be sent."""
     if action.risk is not RiskClass.CONTACT:
         return None
-    template = typed_args(action, MessageArgs).template
-    return None if template in templates() else f"there is no template {template}"
+    args = typed_args(action, MessageArgs)
+    if args.template not in templates():
+        return f"there is no template {args.template}"
+    unknown = template_of(args).slots - MESSAGE_SLOTS if args.words else frozenset[str]()
+    return f"there is no slot {', '.join(sorted(unknown))}" if unknown else None
 
 
 def _what_changed(shown: CaseFacts, fresh: CaseFacts) -> str:

@@ -13,11 +13,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from recoup.actions import Tag
 from recoup.errors import Misconfigured
 from recoup.record import Record
-from recoup.settings import API_VERSIONS, DEFAULT_LIMIT_SHARE, RECURLY_RETRIES_KEPT, Connection, Platform, Settings
+from recoup.settings import API_VERSIONS, DEFAULT_LIMIT_SHARE, RECURLY_RETRIES_KEPT, Connection, ModelSettings, Platform, Settings
 
 DEFAULT_HOME = "~/.recoup"
 CONFIG_NAME = "recoup.toml"
 REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+# Agents that may have models of their own: RECOUP_MODEL_ORCHESTRATOR and so on.
+MODEL_AGENTS = ("orchestrator", "communication", "exception", "reader")
+RULES_MODEL = "rules"
+MODEL_NAME = re.compile(r"openai:([A-Za-z0-9][A-Za-z0-9._:/@-]{0,99})")
 SANDBOX_URL = "http://127.0.0.1:8420"
 
 
@@ -36,6 +40,14 @@ class Environment(BaseSettings):
     admin_key: str | None = None
     sandbox: bool = False
     model: str = "rules"
+    model_orchestrator: str | None = None
+    model_communication: str | None = None
+    model_exception: str | None = None
+    model_reader: str | None = None
+    model_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20
+    model_retries: Annotated[int, Field(ge=0, le=5)] = 1
+    model_in_flight: Annotated[int, Field(ge=1)] = 64
+    model_tokens_per_minute: Annotated[int, Field(ge=1)] = 1_000_000
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8321
     backlog_limit: Annotated[int, Field(ge=1)] = 100_000
@@ -74,8 +86,49 @@ def load_settings() -> Settings:
     if found.config and not found.config.is_file():
         raise Misconfigured(f"RECOUP_CONFIG names {found.config}, which is not a file")
     here = Path(CONFIG_NAME).absolute()
-    values = found.model_dump(exclude={"home", "config", "admin"})
-    return Settings(home=home, config=found.config or (here if here.is_file() else home / CONFIG_NAME), admin_name=found.admin, **values)
+    values = found.model_dump(exclude={"home", "config", "admin", *(name for name in Environment.model_fields if name.startswith("model"))})
+    return Settings(
+        home=home,
+        config=found.config or (here if here.is_file() else home / CONFIG_NAME),
+        admin_name=found.admin,
+        models=_models(found, os.environ),
+        **values,
+    )
+
+
+def _models(found: Environment, environment: Mapping[str, str]) -> ModelSettings:
+    """The models by agent, and where they are; raises Misconfigured for a name that nothing here speaks to, and for a missing key."""
+    own = {agent: getattr(found, f"model_{agent}") for agent in MODEL_AGENTS}
+    by_agent = {agent: _chain(f"RECOUP_MODEL_{agent.upper()}", text) for agent, text in own.items() if text is not None}
+    base_url = environment.get("OPENAI_BASE_URL") or None
+    models = ModelSettings(
+        chain=_chain("RECOUP_MODEL", found.model),
+        by_agent=by_agent,
+        base_url=base_url,
+        # A server of one's own asks for no key, and the client sends none without one.
+        api_key=environment.get("OPENAI_API_KEY") or ("none" if base_url else ""),
+        timeout_seconds=found.model_timeout_seconds,
+        retries=found.model_retries,
+        in_flight=found.model_in_flight,
+        tokens_a_minute=found.model_tokens_per_minute,
+    )
+    if models.names and not models.api_key:
+        raise Misconfigured(
+            "a model is configured, and OPENAI_API_KEY is not set; set it, or OPENAI_BASE_URL for a server that asks for none"
+        )
+    return models
+
+
+def _chain(variable: str, text: str) -> tuple[str, ...]:
+    if text == RULES_MODEL:
+        return ()
+    named = [MODEL_NAME.fullmatch(part.strip()) for part in text.split(",")]
+    chain = tuple(match[1] for match in named if match)
+    if len(chain) != len(named) or len(set(chain)) != len(chain):
+        raise Misconfigured(
+            f"{variable} is {text!r}; it must be {RULES_MODEL!r}, or openai:MODEL, with ,openai:FALLBACK behind it where wanted"
+        )
+    return chain
 
 
 def load_connections(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Connection]:

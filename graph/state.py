@@ -29,8 +29,8 @@ class Said(TypedDict):
 class RecoveryState(TypedDict, total=False):
     """``done`` is the only sign that a run is over: an empty ``next`` of LangGraph also follows a checkpoint that failed to be written.
 
-    ``priority`` belongs to prioritization, ``words`` to communication, ``exception`` to the exception agent. ``request`` is set where
-    the gate asks a person, ``answer`` by that person, ``settled`` by recheck.
+    ``priority`` belongs to prioritization, ``words`` to communication, ``exception`` to the exception agent. ``asked`` tells of every turn
+    that a model had (``ModelUse``). ``request`` is set where the gate asks a person, ``answer`` by that person, ``settled`` by recheck.
     """
 
     case_id: str
@@ -43,6 +43,7 @@ class RecoveryState(TypedDict, total=False):
     priority: Json
     words: Json
     exception: Json
+    asked: Annotated[list[Json], operator.add]
     verdicts: list[Json]
     wake: Json | None
     request: Json | None

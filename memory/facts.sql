@@ -59,6 +59,7 @@ SELECT jsonb_build_object(
         SELECT jsonb_build_object(
             'id', a.id, 'locale', a.locale, 'timezone', a.timezone, 'timezone_source', a.timezone_source, 'country', a.country,
             'segment', a.segment, 'plan_tier', a.plan_tier, 'holdout', coalesce(a.holdout, false),
+            'customer_since', (SELECT min((o.snapshot ->> 'issued_at')::timestamptz) FROM invoices o WHERE o.account_id = a.id),
             'has_email', p.email IS NOT NULL, 'has_phone', p.phone IS NOT NULL,
             'suppressed', coalesce((SELECT jsonb_agg(u.channel ORDER BY u.channel) FROM suppressions u WHERE u.account_id = a.id), '[]')
         )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 
+from recoup.actions import MessageArgs
 from recoup.digest import digest
 from recoup.errors import Malformed, NotFound
 from recoup.record import Record
@@ -52,6 +53,12 @@ def load(name: str) -> Template:
         return templates()[name]
     except KeyError:
         raise NotFound(f"there is no template {name!r}; one of {', '.join(templates())}") from None
+
+
+def template_of(args: MessageArgs) -> Template:
+    """The words of a message: its own where it has any, else those of its template; raises NotFound."""
+    named = load(args.template)
+    return named.model_copy(update={"subject": args.words.subject, "body": args.words.body}) if args.words else named
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,9 @@ from recoup.money import format_money
 from recoup.record import Record
 
 MESSAGE_SLOTS = frozenset({"first_name", "company", "amount", "invoices", "update_link"})
+# Who is greeted where no name is known, and how amounts in several currencies are joined.
+NAMELESS = {"en": "there", "de": "liebe Kundin, lieber Kunde", "fr": "cher client", "es": "cliente", "pt": "cliente"}
+AND = {"en": " and ", "de": " und ", "fr": " et ", "es": " y ", "pt": " e "}
 NOT_IN_A_NAME = re.compile(r"(?:[^\w '’-]|[\d_])+")
 NOT_IN_A_LINE = re.compile(r"[^\w .,&/#'’-]+")
 LINK = re.compile(r"https?://[^\s<>\"{}]{1,2000}")
@@ -35,9 +38,11 @@ def message_slots(
         totals[invoice.currency] = totals.get(invoice.currency, 0) + invoice.amount_minor
     lines = [f"- {_plain(i.number, NOT_IN_A_LINE)}: {format_money(i.amount_minor, i.currency, locale)}" for i in invoices]
     values = {
-        "first_name": _plain(first_name or "", NOT_IN_A_NAME) or "there",
+        "first_name": _plain(first_name or "", NOT_IN_A_NAME) or NAMELESS.get(re.split("[-_]", locale)[0].lower(), NAMELESS["en"]),
         "company": _plain(company, NOT_IN_A_LINE),
-        "amount": " and ".join(format_money(total, currency, locale) for currency, total in sorted(totals.items())),
+        "amount": AND.get(re.split("[-_]", locale)[0].lower(), AND["en"]).join(
+            format_money(total, currency, locale) for currency, total in sorted(totals.items())
+        ),
         "invoices": "\n".join(lines),
     }
     return values | ({"update_link": update_link} if update_link is not None else {})

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from recoup.errors import Malformed
 from recoup.record import Record
@@ -102,15 +102,30 @@ class IncidentArgs(Record):
     title: Title
 
 
+class MessageWords(Record):
+    """Words with slots that stand in no template: a model wrote them, or a person."""
+
+    subject: Title
+    body: Text
+
+
 class MessageArgs(Record):
     """A message to the account's contact. ``template`` names a prompt file of words with slots; ``step`` makes it unique:
-    (case, step, channel) is sent once, whatever decision asks again. ``invoice_ids`` are the open invoices it lists."""
+    (case, step, channel) is sent once, whatever decision asks again. ``invoice_ids`` are the open invoices it lists. ``words``, where
+    there are any, are sent in place of the template's, which says what they are about: so they are part of what a person approves."""
 
     channel: Channel
     template: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
     step: Annotated[int, Field(ge=0, le=50)]
     locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")] = "en"
     invoice_ids: tuple[str, ...]
+    words: MessageWords | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unwritten(self, to_json: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """A templated message is written down as it was before there were other words, or its digest would change."""
+        values: dict[str, object] = to_json(self)
+        return values if self.words is not None else {key: value for key, value in values.items() if key != "words"}
 
 
 class ChargeArgs(Record):

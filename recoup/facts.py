@@ -38,7 +38,8 @@ class ConnectionFacts(Record):
 
 
 class AccountFacts(Record):
-    """Who owes, without saying who. ``reachable`` lists channels with an address that is not suppressed."""
+    """Who owes, without saying who. ``reachable`` lists channels with an address that is not suppressed. ``customer_since``: when the
+    oldest invoice that we know of was issued."""
 
     id: str
     locale: str
@@ -50,6 +51,7 @@ class AccountFacts(Record):
     reachable: tuple[str, ...]
     suppressed: tuple[str, ...]
     holdout: bool
+    customer_since: datetime | None = None
 
 
 class InvoiceFacts(Record):

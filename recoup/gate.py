@@ -16,7 +16,7 @@ from recoup.facts import CaseFacts
 from recoup.house_rules import house_rules, own_attempts, postponement
 from recoup.meaning import treatment_of
 from recoup.money import exponent
-from recoup.policy import Cohort, LowRisk, Match, Mode, Policy
+from recoup.policy import Cohort, Escalations, LowRisk, Match, Mode, Policy
 from recoup.proposal import Answer, Proposed, RuleHit, Verdict
 from recoup.rule_book import speaks
 
@@ -65,14 +65,18 @@ def escalations(proposed: Proposed, signals: tuple[str, ...], facts: CaseFacts, 
     others = [signal for signal in signals if signal != "fraud"]
     if others:
         hits.append(speaks("sign-of-trouble", f"signs of {', '.join(others)}"))
-    most = limits.amount_over_major_by_currency.get(invoice.currency, limits.amount_over_major)
-    if remaining_major(facts) > most:
-        hits.append(speaks("amount-over", f"more than {most} {invoice.currency} remains"))
+    if is_large(facts, limits):
+        hits.append(speaks("amount-over", f"more than {_most(facts, limits)} {invoice.currency} remains"))
     if proposed.confidence < limits.confidence_under:
         hits.append(speaks("confidence-under", f"confidence {proposed.confidence:.2f} is under {limits.confidence_under:.2f}"))
     if _unsure_in_a_row(facts, limits.confidence_under) >= limits.low_scores_in_a_row:
         hits.append(speaks("low-scores", f"unsure {limits.low_scores_in_a_row} times in a row or more"))
     return tuple(hits)
+
+
+def is_large(facts: CaseFacts, limits: Escalations) -> bool:
+    """Whether more remains than the policy lets pass unseen."""
+    return remaining_major(facts) > _most(facts, limits)
 
 
 def mode_for(facts: CaseFacts, policy: Policy) -> Mode:
@@ -97,9 +101,10 @@ def takes(cohort: Cohort, facts: CaseFacts) -> bool:
 
 
 def is_low_risk(action: Action, facts: CaseFacts, low: LowRisk) -> bool:
-    """What hybrid mode runs by itself: templated messages, and charges after declines whose codes we know."""
+    """What hybrid mode runs by itself: templated messages, and charges after declines whose codes we know. Words that stand in no template
+    have been read by nobody yet."""
     if action.risk is RiskClass.CONTACT:
-        return low.templated_messages
+        return low.templated_messages and action.args.get("words") is None
     failure = facts.last_failure
     return (
         action.risk is RiskClass.CHARGE
@@ -123,7 +128,12 @@ def remaining_major(facts: CaseFacts) -> Decimal:
 
 def account_share(account_id: str) -> float:
     """Where the account falls in [0, 1), for good: a cohort that grows from 10 to 25 % keeps the accounts it had."""
-    return int.from_bytes(hashlib.sha256(account_id.encode()).digest()[:8], "big") / 2**64
+    return share_of(account_id)
+
+
+def share_of(words: str) -> float:
+    """A number in [0, 1) that depends on the words alone."""
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") / 2**64
 
 
 def _among(wanted: tuple[str, ...] | None, value: str | None) -> bool:
@@ -149,3 +159,7 @@ def _unsure_in_a_row(facts: CaseFacts, under: float) -> int:
 
 def _verdict(proposed: Proposed, answer: Answer, reason: str, rules: tuple[RuleHit, ...] = ()) -> Verdict:
     return Verdict(action_id=proposed.id, answer=answer, reason=reason, rules=rules)
+
+
+def _most(facts: CaseFacts, limits: Escalations) -> Decimal:
+    return limits.amount_over_major_by_currency.get(facts.invoice.currency, limits.amount_over_major)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from recoup.category import Category
 from recoup.errors import Misconfigured
 from recoup.events import CancellationKind
+from recoup.model_budget import ModelBudgets
 from recoup.record import Record
 
 
@@ -126,6 +127,33 @@ class Steps(Record):
     after_last: Literal["hand_off", "nothing"] = "hand_off"
 
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+COLD_MODEL = "cold"
+
+
+class PlanRules(Record):
+    """How the days of a case are chosen. ``value``: by what each charge and message is worth, within the house rules; ``ladder``: on the
+    days of ``Steps``. ``model``: the name (hash) of a trained model, ``cold`` for published figures alone.
+
+    ``ladder_share`` of the accounts stays on the ladder, to compare with. In ``explore_share`` of the plans another time is drawn among
+    those whose value is within ``explore_loses_at_most`` (a share of the amount) of the best. ``attempt_cost_major`` and
+    ``person_cost_major`` are in whole currency units; the other prices are as in ``agents.planner.terms.Terms``.
+    """
+
+    by: Literal["value", "ladder"] = "value"
+    model: Annotated[str, Field(pattern=r"^(cold|[0-9a-f]{16})$")] = COLD_MODEL
+    ladder_share: Share = 0.1
+    explore_share: Share = 0.05
+    explore_loses_at_most: Share = 0.01
+    attempt_cost_major: Major = Decimal("0.10")
+    attempt_share: Share = 0.03
+    customer_worth_invoices: Annotated[float, Field(ge=0)] = 1.5
+    lost_per_day: Annotated[float, Field(ge=0, lt=1)] = 0.015
+    person_cost_major: Major = Decimal(15)
+    no_retry_weekdays: dict[str, tuple[Weekday, ...]] = {}
+    avoid_holidays: bool = True
+
+
 class Freshness(Record):
     """How old a reading may be when something is sent. Where nothing can be read, the newest event is what there is."""
 
@@ -149,7 +177,9 @@ class Policy(Record):
     escalations: Escalations = Escalations()
     approvals: Approvals = Approvals()
     steps: Steps = Steps()
+    plan: PlanRules = PlanRules()
     freshness: Freshness = Freshness()
+    models: ModelBudgets = ModelBudgets()
     voids_debt: Annotated[dict[CancellationKind, bool], AfterValidator(_with_every_kind)] = VOIDS_DEBT
     holdout_share: Share = 0.0
     agencies: tuple[str, ...] = ()

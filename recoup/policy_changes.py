@@ -10,7 +10,7 @@ from recoup.proposal import Answer, Proposed, Verdict
 from recoup.record import Record
 
 # Sections that the agents plan by: what they would have proposed is not asked again.
-PLANNED_BY = ("steps", "holdout_share")
+PLANNED_BY = ("steps", "plan", "holdout_share")
 
 
 class KeyChange(Record):

@@ -13,14 +13,22 @@ Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Alternative(Record):
-    """Something else that could have been done, and why it was not."""
+    """Something else that could have been done, and why it was not. ``value_minor``: what it would have added to the plan, in the minor
+    units of the invoice; ``chance``: that it brings the money; ``at``: when it would have been done; ``propensity``: how likely it was to
+    be drawn. Each is None where nobody reckoned it."""
 
     what: str
     why_not: str
+    value_minor: float | None = None
+    chance: Annotated[float | None, Field(ge=0.0, le=1.0)] = None
+    at: datetime | None = None
+    propensity: Annotated[float | None, Field(ge=0.0, le=1.0)] = None
 
 
 class Proposed(Record):
-    """One action with why it is proposed. ``evidence`` are ids of rows in the facts. ``id`` becomes the committed action's id."""
+    """One action with why it is proposed. ``evidence`` are ids of rows in the facts. ``id`` becomes the committed action's id.
+
+    ``value_minor``, ``chance``, ``propensity``: as for an alternative; None where it was not reckoned."""
 
     id: str
     action: Action
@@ -28,6 +36,9 @@ class Proposed(Record):
     evidence: tuple[str, ...]
     confidence: Confidence
     alternatives: tuple[Alternative, ...] = ()
+    value_minor: float | None = None
+    chance: Annotated[float | None, Field(ge=0.0, le=1.0)] = None
+    propensity: Annotated[float | None, Field(ge=0.0, le=1.0)] = None
 
 
 class Wait(Record):

@@ -61,6 +61,31 @@ class Connection(Record):
     __str__ = __repr__
 
 
+class ModelSettings(Record):
+    """Which language models are asked, in order, and how. Empty chains: rules decide alone. ``api_key`` stays out of ``repr``.
+
+    ``by_agent``: agents with models of their own. ``in_flight`` and ``tokens_a_minute`` are limits for one model over all processes."""
+
+    chain: tuple[str, ...] = ()
+    by_agent: dict[str, tuple[str, ...]] = {}
+    base_url: str | None = None
+    api_key: str = ""
+    timeout_seconds: float = 20.0
+    retries: int = 1
+    in_flight: int = 64
+    tokens_a_minute: int = 1_000_000
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every model that may be asked, once."""
+        return tuple(dict.fromkeys((*self.chain, *(name for chain in self.by_agent.values() for name in chain))))
+
+    def __repr__(self) -> str:
+        return f"ModelSettings(chain={self.chain})"
+
+    __str__ = __repr__
+
+
 class Settings(Record):
     """Everything from RECOUP_*; see docs/configuration.md. ``database_url`` None means the embedded PostgreSQL under ``home``."""
 
@@ -73,7 +98,7 @@ class Settings(Record):
     admin_name: str
     admin_key: str | None
     sandbox: bool
-    model: str
+    models: ModelSettings = ModelSettings()
     host: str
     port: int
     backlog_limit: int

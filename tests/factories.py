@@ -39,7 +39,7 @@ from recoup.invoice import (
     InvoiceStatus,
     Rail,
 )
-from recoup.policy import Policy
+from recoup.policy import PlanRules, Policy
 from recoup.proposal import Proposed
 from recoup.settings import Connection, Platform
 
@@ -65,6 +65,11 @@ def make_connection(**changes: Any) -> Connection:
 def make_policy(**changes: Any) -> Policy:
     """The default policy with changes."""
     return Policy(**changes)
+
+
+def on_ladder(**changes: Any) -> Policy:
+    """The same, with cases planned on the days of [steps], so that a test can say what happens when."""
+    return Policy(plan=PlanRules(by="ladder"), **changes)
 
 
 # Snapshots: what a platform says

@@ -11,15 +11,18 @@ from graph.build import build_graph
 from graph.deps import GraphDeps
 from memory.checkpoints import PooledSaver
 from memory.database import Database
+from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
 from memory.policies import StoredPolicies
 from memory.queue import make_app
 from recoup.actions import ActionName
 from recoup.clock import Clock, FixedClock
+from recoup.drafts import DraftStore
 from recoup.errors import BillingUnavailable, MessagingUnavailable, Misconfigured, OutcomeUnknown
 from recoup.events import ObjectRef, Reading
 from recoup.ids import new_id
 from recoup.mirror import MirrorNote
+from recoup.model_port import Model, NoModel
 from recoup.monotonic import MachineTime, MonotonicTime
 from recoup.ports import (
     Absent,
@@ -184,13 +187,16 @@ def make_services(
     messenger: Messenger | None = None,
     clock: Clock | None = None,
     time: MonotonicTime | None = None,
+    model: Model | None = None,
+    drafts: DraftStore | None = None,
 ) -> Services:
-    """Services over a real database and doubles of what is outside, with one connection ``sandbox``. The clock stands at NOW."""
+    """Services over a real database and doubles of what is outside, with one connection ``sandbox``. The clock stands at NOW. Without a
+    ``model`` rules decide alone."""
     connection: Connection = make_connection()
     platforms = {connection.name: billing or FakeBilling()}
     connections, at = {connection.name: connection}, clock or FixedClock(NOW)
     policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, platforms)
-    deps = GraphDeps(facts=facts, policies=policies, clock=at, new_id=new_id)
+    deps = GraphDeps(facts=facts, policies=policies, clock=at, new_id=new_id, model=model or NoModel(), drafts=drafts or StoredDrafts(db))
     return Services(
         settings=make_settings(),
         db=db,
@@ -218,7 +224,6 @@ def make_settings() -> Settings:
         admin_name="admin",
         admin_key=None,
         sandbox=True,
-        model="rules",
         host="127.0.0.1",
         port=0,
         backlog_limit=1000,

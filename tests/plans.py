@@ -10,9 +10,9 @@ from recoup.category import Category
 from recoup.facts import ActionFacts, AttemptFacts, CaseFacts
 from recoup.policy import Policy
 from recoup.proposal import Proposal
-from tests.factories import FAILED_AT, action_facts, attempt_facts
+from tests.factories import FAILED_AT, action_facts, attempt_facts, on_ladder
 
-POLICY = Policy()
+POLICY = on_ladder()
 RETRY, WRITE, ASK = ActionName.RETRY_PAYMENT, ActionName.SEND_MESSAGE, ActionName.REQUEST_METHOD_UPDATE
 BACKUP, GRACE, SUSPEND = ActionName.USE_BACKUP_METHOD, ActionName.EXTEND_GRACE, ActionName.SUSPEND_SERVICE
 

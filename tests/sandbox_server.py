@@ -13,8 +13,8 @@ import httpx
 import uvicorn
 
 from api.demo.processes import free_port
-from tools.sandbox.server import Options, create_sandbox
 from tools.sandbox.population import DEFAULT_START
+from tools.sandbox.server import Options, create_sandbox
 
 API_KEY, WEBHOOK_SECRET = "sk_sandbox_test", "whsec_sandbox_test"
 HEADERS = {"Authorization": f"Bearer {API_KEY}"}

@@ -9,6 +9,7 @@ from graph.deps import GraphDeps
 from recoup.clock import FixedClock
 from recoup.facts import CaseFacts
 from recoup.policy import Policy
+from tests.factories import on_ladder
 
 
 class World:
@@ -16,7 +17,7 @@ class World:
 
     def __init__(self, facts: CaseFacts, policy: Policy | None = None) -> None:
         self.facts = facts
-        self.policy = policy or Policy()
+        self.policy = policy or on_ladder()
         self.reads = 0
         self._numbers = count(1)
 

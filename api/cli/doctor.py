@@ -1,19 +1,21 @@
 """``recoup doctor``: looks at everything that can be set up wrongly, and says what to mend."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from itertools import groupby
 from typing import Literal
 
 import click
 
+from agents.model_prices import price_of
 from api.cli.output import json_option, print_json
+from api.model_overview import ModelLine, overview
 from graph.bootstrap import Services, load_connections, open_services
 from graph.readiness import check_readiness
 from memory import keys, mirror, switches
 from memory.database import Read
 from recoup.errors import RecoupError
 from recoup.record import Record
-from recoup.settings import Settings
+from recoup.settings import ModelSettings, Settings
 
 Level = Literal["ok", "warn", "fail"]
 COLOURS: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -100,6 +102,8 @@ async def _installation(services: Services) -> AsyncGenerator[Finding]:
         if check.name != "database" or not check.ok:
             yield Finding(level="ok" if check.ok else "fail", name=check.name, detail=check.detail)
     yield _ok("graph", ", ".join(name for name in services.graph.nodes if not name.startswith("__")))
+    for finding in _models(services.settings.models, (await overview(services, days=1)).models):
+        yield finding
     version, policy = await services.policies.current()
     yield _ok("policy", f"version {version}, mode {policy.mode}")
     if not policy.approvals.four_eyes:
@@ -109,6 +113,20 @@ async def _installation(services: Services) -> AsyncGenerator[Finding]:
     now = f"{await services.clock.now():%Y-%m-%d %H:%M} UTC"
     kind = "the stored one of sandbox mode" if services.settings.sandbox else "wall time"
     yield Finding(level="ok", name="clock", detail=f"{now}, {kind}")
+
+
+def _models(settings: ModelSettings, lines: Sequence[ModelLine]) -> Generator[Finding]:
+    """Who is asked, and whether they answer; nothing is asked here, since that would cost money."""
+    if not lines:
+        yield _ok("model", "none: rules decide alone")
+        return
+    where = settings.base_url or "the address of OpenAI"
+    yield _ok("model", f"{', '.join(settings.names)} at {where}; recoup models shows what they cost")
+    for line in lines:
+        if line.breaker != "closed":
+            yield _warn("model", f"{line.model} failed again and again and is left alone for a while; see recoup models")
+        if price_of(line.model) is None:
+            yield _warn("model", f"the price of {line.model} is not known: only its calls and tokens are limited, not its money")
 
 
 async def _rights(session: Read) -> Finding:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain-decline": ("api.cli.explain_decline", "command", "Say what a decline code means and what is allowed after it."),
     "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that nobody knows."),
     "shadow": ("api.cli.shadow", "command", "Report what was decided in shadow mode."),
+    "models": ("api.cli.models", "command", "Show the language models, their budgets, and what was spent."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }
 

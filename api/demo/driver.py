@@ -125,7 +125,7 @@ class Driver:
         async with self.stage.db.read() as session:
             sent = await newly_sent(session, self._told)
         for message in sent:
-            body = {"account": message.account, "at": message.sent_at.isoformat(), "key": message.action_id}
+            body = {"account": message.account, "at": message.sent_at.isoformat(), "key": message.action_id, "channel": message.channel}
             await self._ask(self._sandbox, "POST", "/control/contact", body)
             self._told.add(message.action_id)
         return bool(answered or sent)

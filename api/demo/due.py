@@ -4,6 +4,7 @@ from datetime import datetime
 
 from memory.database import Read
 from recoup.record import Record
+from tools.sandbox.protocol import Channel
 
 
 class DueWork(Record):
@@ -31,6 +32,7 @@ class Sent(Record):
 
     action_id: str
     account: str
+    channel: Channel
     sent_at: datetime
 
 
@@ -49,7 +51,7 @@ SELECT (SELECT count(*) FROM inbox WHERE status = 'accepted') AS events,
 """
 
 SENT = """
-SELECT m.action_id, a.vendor_id AS account, m.sent_at FROM messages m JOIN accounts a ON a.id = m.account_id
+SELECT m.action_id, a.vendor_id AS account, m.channel, m.sent_at FROM messages m JOIN accounts a ON a.id = m.account_id
 WHERE m.state = 'sent' AND NOT m.is_receipt AND m.action_id <> ALL (%(known)s) ORDER BY m.sent_at, m.id
 """
 

@@ -44,6 +44,7 @@ class Outcome:
     done: list[Tally]
     audit: audit_log.Verification
     invariants: Report
+    model_calls: int
     elapsed_seconds: float
 
     @property
@@ -53,7 +54,7 @@ class Outcome:
         return Group(name="all", **sums)
 
     def document(self) -> dict[str, object]:
-        """The one object of ``recoup demo --json``. ``model_calls`` is 0 while no model is configured: rules propose and check."""
+        """The one object of ``recoup demo --json``. ``model_calls`` is 0 where no model is configured: rules propose and check."""
         total = self.total
         return {
             "events": sum(self.states.get("events", {}).values()),
@@ -65,7 +66,7 @@ class Outcome:
             "denied": {tally.name: tally.times for tally in self.denied},
             "approvals": dict(self.states.get("approvals", {})),
             "messages": self.states.get("messages", {}).get("sent", 0),
-            "model_calls": 0,
+            "model_calls": self.model_calls,
             "audit": {"entries": self.audit.entries, "verified": self.audit.verified},
             "violations": self.invariants.violations,
             "examined": self.invariants.examined,
@@ -106,6 +107,7 @@ async def outcome_of(stage: Stage, elapsed_seconds: float) -> Outcome:
             done=await session.all(Tally, DONE),
             audit=await audit_log.verify(session),
             invariants=await check(stage.db, platforms, mail, patience_seconds=0),
+            model_calls=await session.value("SELECT count(*) FROM model_calls"),
             elapsed_seconds=elapsed_seconds,
         )
 
@@ -129,6 +131,7 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(
         f"Messages sent: {outcome.states.get('messages', {}).get('sent', 0)}. {verified}. Violations of invariants: {violations}."
     )
+    console.print(f"Calls to language models: {outcome.model_calls}.")
     console.print(f"{outcome.elapsed_seconds:.0f} seconds. Money is simulated.")
 
 

@@ -7,7 +7,7 @@ from memory import letters, messages, standing, tasks
 from memory.database import Write
 from memory.letters import Letter
 from memory.outbox import ActionRow
-from prompts.render import load, render
+from prompts.render import render, template_of
 from prompts.slots import OwedInvoice, message_slots
 from recoup.actions import ActionName, IncidentArgs, MessageArgs, NoteArgs, Queue, TagArgs, TaskArgs, typed_args
 from recoup.errors import Defect, Malformed
@@ -48,7 +48,7 @@ async def write_message(tx: Write, action: ActionRow, mail_from: str) -> Outgoin
         invoices=_lines(letter, is_receipt=is_receipt),
         locale=args.locale,
     )
-    words = render(load(args.template), slots)
+    words = render(template_of(args), slots)
     await messages.save_text(tx, action.id, recipient=to, subject=words.subject, body=words.body)
     return OutgoingMessage(action_id=action.id, channel=args.channel, to=to, subject=words.subject, body=words.body, locale=args.locale)
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from api.jobs.absorb import absorb_fact
 from graph.bootstrap import Services
-from memory import approvals, cases, queue, sweep, timers
+from memory import approvals, cases, drafts, model_calls, queue, sweep, timers
 from memory.checkpoints import prune_finished
 from memory.database import Write
 from memory.queue import JobName
@@ -51,13 +51,15 @@ async def fire_timers(services: Services, now: datetime) -> tuple[FiredTimer, ..
 
 
 async def prune(services: Services) -> None:
-    """Deletes what has served: checkpoints of finished decisions, jobs and registrations of workers that are gone."""
+    """Deletes what has served: checkpoints of finished decisions, registrations of workers that are gone, what models said and wrote."""
     async with services.db.read() as session:
         threads = await sweep.finished_threads(session, THREADS_AT_ONCE)
     if threads:
         await prune_finished(services.graph, threads)
     async with services.db.write() as tx:
         await sweep.forget_dead_workers(tx, wall_now())
+        await model_calls.prune(tx, wall_now())
+        await drafts.prune(tx, wall_now())
 
 
 async def _obey(tx: Write, timer: FiredTimer, now: datetime) -> None:

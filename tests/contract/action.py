@@ -1,6 +1,6 @@
 """What every action of the closed set must do. Subclass it, give it a ``bench``, and run it: see test_actions.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,10 +65,7 @@ class ActionContract:
 
     def test_its_arguments_are_references_bounded_numbers_dates_or_words(self, bench: ActionBench) -> None:
         schema = SPECIFICATION[bench.name][1].model_json_schema()
-        for name, field_schema in schema.get("properties", {}).items():
-            if name.endswith(("_id", "_ids")):
-                continue
-            resolved = schema.get("$defs", {}).get(str(field_schema.get("$ref", "")).rpartition("/")[2], field_schema)
+        for name, resolved in _fields(schema, schema.get("$defs", {})):
             bounds = {"maxLength", "pattern", "enum", "const", "format", "maximum", "exclusiveMinimum", "minimum"}
             assert bounds & resolved.keys(), f"{name} may be anything: {resolved}"
             assert resolved.get("type") != "number", f"{name}: money is in minor units, never a float"
@@ -130,3 +127,16 @@ class ActionContract:
         assert row.state is ActionState.DONE, row.state_reason
         sent = [*billing.calls, *(message.action_id for message in messenger.accepted)]
         assert sent == ([] if bench.risk is RiskClass.INTERNAL else [action_id])
+
+
+def _fields(schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field that is no reference to a row, those of nested and optional values among them."""
+    for name, field_schema in schema.get("properties", {}).items():
+        if name.endswith(("_id", "_ids")):
+            continue
+        for branch in field_schema.get("anyOf", [field_schema]):
+            resolved = definitions.get(str(branch.get("$ref", "")).rpartition("/")[2], branch)
+            if "properties" in resolved:
+                yield from _fields(resolved, definitions)
+            elif resolved.get("type") != "null":
+                yield name, resolved

@@ -15,9 +15,19 @@ from recoup.facts import CaseFacts
 from recoup.invoice import AttemptStatus
 from recoup.policy import Policy
 from recoup.proposal import Proposal, Proposed
-from tests.factories import FAILED_AT, account_facts, action_facts, attempt_facts, case_info, credential_facts, invoice_facts, make_facts
+from tests.factories import (
+    FAILED_AT,
+    account_facts,
+    action_facts,
+    attempt_facts,
+    case_info,
+    credential_facts,
+    invoice_facts,
+    make_facts,
+    on_ladder,
+)
 
-POLICY = Policy()
+POLICY = on_ladder()
 STRANGER = "att_of_another_case"
 NewId = Callable[[], str]
 

@@ -10,11 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from agents.drafting import NAMES
 from api.demo.driver import Driver
 from api.demo.scene import Plot, stage
 from tests.conftest import APP_ROLE, database_url_of, execute
+from tests.drafts import GOOD
+from tests.vendors.model_server import Asked, ModelServer, Reply, answers
 
 KEYS = {
     *("events", "cases", "recovered_share", "recovered_amount_share", "decisions", "actions", "denied", "approvals", "messages"),
@@ -68,6 +72,42 @@ def test_the_demo_ends_with_one_object_and_no_violation(new_database: Callable[[
     assert outcome["messages"] > 0
     assert outcome["approvals"].keys() <= {"decided", "void", "expired"}
     assert list(tmp_path.iterdir()) == [], "the demo left something behind"
+
+
+def test_with_a_model_the_demo_sends_its_words_and_no_one_is_named_to_it(new_database: Callable[[], Environment], tmp_path: Path) -> None:
+    def write(asked: Asked) -> Reply:
+        spoken = next(code for code, name in NAMES.items() if f"Language: {name}" in asked.texts[1])
+        return answers(GOOD[spoken].model_dump())
+
+    database = new_database()
+    with ModelServer(write).running() as server:
+        model = {"RECOUP_MODEL": "openai:gpt-4o-mini", "OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": ""}
+        ran = subprocess.run(
+            [sys.executable, "-m", "api.cli", "demo", "--once", "--json", "--cases", "8", "--days", "5"],
+            env={**os.environ, **database, **model, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert ran.returncode == 0, ran.stderr
+    outcome = json.loads(ran.stdout.strip().splitlines()[-1])
+    assert set(outcome["violations"].values()) == {0}
+    with psycopg.connect(database["RECOUP_MIGRATE_URL"]) as connection:
+        written = connection.execute("SELECT count(*) FROM actions WHERE args ? 'words' AND state = 'done'").fetchone()
+        people = connection.execute("SELECT first_name, full_name, email, phone FROM contacts").fetchall()
+        ids = connection.execute(
+            "SELECT id FROM accounts UNION ALL SELECT vendor_id FROM accounts UNION ALL SELECT vendor_id FROM invoices"
+        )
+        known = {value for row in [*people, *ids.fetchall()] for value in row if value}
+    assert written is not None
+    assert written[0] > 0
+    assert outcome["messages"] > 0
+    # Whoever is in the same situation shares what was written.
+    assert 0 < outcome["model_calls"] == len(server.asked) < written[0]
+    tapped = b"".join(asked.raw for asked in server.asked).decode()
+    assert len(known) > 10
+    assert [value for value in known if value in tapped] == []
 
 
 async def test_killing_a_worker_in_the_middle_changes_no_outcome(

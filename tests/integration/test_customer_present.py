@@ -13,7 +13,8 @@ from memory.outbox import ActionState
 from recoup.case import Attribution, CaseStatus
 from recoup.category import Category
 from recoup.facts import CaseFacts
-from recoup.policy import Escalations, Mode, Policy
+from recoup.policy import Escalations, Mode
+from tests.factories import on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.scenes import a_retry, commit
 from tests.vendors.stripe_bank import Card
@@ -21,7 +22,7 @@ from tests.vendors.stripe_state import Customer
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # However much is owed, nobody need be asked: what keeps us from charging is the rule alone.
-AUTO = Policy(mode=Mode.AUTO, escalations=Escalations(amount_over_major_by_currency={"INR": Decimal(100_000)}))
+AUTO = on_ladder(mode=Mode.AUTO, escalations=Escalations(amount_over_major_by_currency={"INR": Decimal(100_000)}))
 
 
 def owed(made: Merchant, token: str, *answers: str, amount: int = 4_900, currency: str = "eur") -> tuple[Any, Card]:

@@ -7,8 +7,9 @@ import pytest
 
 from api.drift import drift_of
 from memory.database import Database
-from recoup.policy import Mode, Policy
+from recoup.policy import Mode
 from tests.deciding import rows
+from tests.factories import on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.merchants.month_people import CANCELLED, Customer, Town
 from tests.merchants.month_recurly import FUNDS, RecurlyTown
@@ -31,7 +32,7 @@ async def missed(made: Merchant) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["stripe", "recurly"])
 async def test_a_cancellation_whose_webhook_was_only_late_counts_as_told(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.SHADOW)) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.SHADOW)) as made:
         town = town_at(kind, made)
         (invoice,) = town.bill(PAYS_LATE)
         await made.settle()
@@ -47,7 +48,7 @@ async def test_a_cancellation_whose_webhook_was_only_late_counts_as_told(db: Dat
 
 @pytest.mark.parametrize("kind", ["stripe", "recurly"])
 async def test_a_cancellation_whose_webhook_never_came_stays_missed(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.SHADOW)) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.SHADOW)) as made:
         town = town_at(kind, made)
         (invoice,) = town.bill(PAYS_LATE)
         await made.settle()
@@ -63,7 +64,7 @@ async def test_a_cancellation_whose_webhook_never_came_stays_missed(db: Database
 
 @pytest.mark.parametrize("kind", ["stripe", "recurly"])
 async def test_a_cancellation_that_was_told_is_no_news_when_its_subscription_is_read_again(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.SHADOW)) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.SHADOW)) as made:
         town = town_at(kind, made)
         (invoice,) = town.bill(PAYS_LATE)
         town.leaves_with_the_period(invoice)

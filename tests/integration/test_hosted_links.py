@@ -15,8 +15,8 @@ from recoup.actions import Action
 from recoup.case import Attribution, CaseStatus
 from recoup.facts import CaseFacts
 from recoup.invoice import AttemptStatus
-from recoup.policy import Mode, Policy
-from tests.factories import make_retry
+from recoup.policy import Mode
+from tests.factories import make_retry, on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.merchants.shop import Kind
 from tests.scenes import a_retry, commit
@@ -25,7 +25,7 @@ from tests.vendors.stripe_state import Customer
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BOTH = pytest.mark.parametrize("kind", ["stripe", "recurly"])
-AUTO = Policy(mode=Mode.AUTO)
+AUTO = on_ladder(mode=Mode.AUTO)
 
 
 def owed(made: Merchant, kind: Kind, *answers: str) -> Any:
@@ -183,7 +183,7 @@ async def test_the_link_in_a_message_is_read_when_it_is_sent_and_stands_in_no_lo
     db: Database, kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.APPROVE)) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.APPROVE)) as made:
         invoice = owed(made, kind, "ok")
         await made.settle()
         link = f"https://invoice.stripe.com/i/acct_1Double000000/test_{invoice.id}"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from memory.database import Database
-from recoup.policy import HouseRules, Mode, Policy, Steps, parse_policy
+from recoup.policy import HouseRules, Mode, Steps, parse_policy
+from tests.factories import on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.merchants.policy_text import policy_text
 from tests.merchants.shop import Kind
@@ -25,7 +26,7 @@ def owed(made: Merchant, kind: Kind, *answers: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["stripe", "recurly"])
 async def test_a_failed_payment_is_recovered_by_a_charge_of_ours(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.AUTO)) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.AUTO)) as made:
         invoice = owed(made, kind, "ok")
         for _ in range(10):
             await made.deliver(twice=0.5, shuffled=True)
@@ -51,7 +52,7 @@ async def test_what_webhooks_lost_comes_with_reconciliation(db: Database, kind: 
 
 @pytest.mark.parametrize("kind", ["stripe", "recurly"])
 async def test_a_key_that_has_expired_at_the_platform_has_expired_with_us(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.APPROVE)) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.APPROVE)) as made:
         owed(made, kind, "ok")
         for _ in range(10):
             await made.settle()
@@ -66,5 +67,5 @@ async def test_a_key_that_has_expired_at_the_platform_has_expired_with_us(db: Da
 
 
 def test_a_policy_is_written_as_a_person_would() -> None:
-    policy = Policy(mode=Mode.HYBRID, house=HouseRules(attempts_per_case=4), steps=Steps(suspend_day=None, retry_days=(1, 2)))
+    policy = on_ladder(mode=Mode.HYBRID, house=HouseRules(attempts_per_case=4), steps=Steps(suspend_day=None, retry_days=(1, 2)))
     assert parse_policy(policy_text(policy)) == policy

@@ -8,9 +8,9 @@ import pytest
 
 from memory import standing
 from memory.database import Database
-from recoup.policy import Mode, Policy
+from recoup.policy import Mode
 from tests.deciding import rows
-from tests.factories import NOW
+from tests.factories import NOW, on_ladder
 from tests.integration.test_merchant import owed
 from tests.merchants.merchant import Merchant, merchant
 from tests.merchants.shop import Kind
@@ -70,7 +70,7 @@ async def test_the_webhooks_of_our_own_metadata_change_nothing(db: Database, ver
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_recovery_is_told_from_the_first_decision_to_its_end(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.AUTO), mirror=True) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.AUTO), mirror=True) as made:
         invoice = owed(made, kind, "ok")
         for _ in range(10):
             await made.settle()
@@ -85,7 +85,7 @@ async def test_a_recovery_is_told_from_the_first_decision_to_its_end(db: Databas
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_shadow_mode_writes_nothing(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.SHADOW), mirror=True) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.SHADOW), mirror=True) as made:
         invoice = owed(made, kind, "ok")
         await made.settle()
         if kind == "stripe":
@@ -99,7 +99,7 @@ async def test_shadow_mode_writes_nothing(db: Database, kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_where_it_is_off_nothing_is_written(db: Database, kind: Kind) -> None:
-    async with merchant(db, kind, seed=1, policy=Policy(mode=Mode.AUTO)) as made:
+    async with merchant(db, kind, seed=1, policy=on_ladder(mode=Mode.AUTO)) as made:
         invoice = owed(made, kind, "ok")
         for _ in range(10):
             await made.settle()
@@ -124,7 +124,7 @@ async def test_a_note_whose_answer_was_lost_stands_there_once(db: Database, kind
 
 
 async def test_a_platform_that_takes_no_notes_is_recovered_at_all_the_same(db: Database) -> None:
-    async with merchant(db, "recurly", seed=1, policy=Policy(mode=Mode.AUTO), mirror=True) as made:
+    async with merchant(db, "recurly", seed=1, policy=on_ladder(mode=Mode.AUTO), mirror=True) as made:
         made.double.misbehaviours.add(Trouble.SERVER_ERROR, "POST", "/accounts/", times=None)
         invoice = owed(made, "recurly", "ok")
         for _ in range(12):

@@ -9,7 +9,8 @@ from memory.database import Database
 from recoup.actions import ActionName
 from recoup.case import CaseStatus
 from recoup.facts import CaseFacts
-from recoup.policy import Mode, Policy
+from recoup.policy import Mode
+from tests.factories import on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.merchants.shop import Kind
 from tests.vendors.chassis_trouble import Trouble
@@ -18,7 +19,7 @@ from tests.vendors.stripe_state import Customer, Refund, Version
 
 HOUR = timedelta(hours=1)
 BOTH = pytest.mark.parametrize("kind", ["stripe", "recurly"])
-AUTO = Policy(mode=Mode.AUTO)
+AUTO = on_ladder(mode=Mode.AUTO)
 
 
 def owed(made: Merchant, kind: Kind, *answers: str) -> Any:

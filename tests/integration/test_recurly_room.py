@@ -10,13 +10,14 @@ from api.jobs import execute
 from memory import outbox
 from memory.database import Database
 from memory.outbox import ActionState
-from recoup.policy import HouseRules, Mode, Policy, Steps
+from recoup.policy import HouseRules, Mode, Steps
+from tests.factories import on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.scenes import a_retry, commit
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # Wants to charge on every day that the rules leave.
-EAGER = Policy(
+EAGER = on_ladder(
     mode=Mode.AUTO,
     steps=Steps(retry_days=tuple(range(1, 28)), suspend_day=None, after_last="nothing"),
     house=HouseRules(attempts_per_case=100, attempts_per_credential_30_days=100),
@@ -76,7 +77,7 @@ async def test_when_recurly_has_ended_what_was_kept_is_ours(db: Database) -> Non
 
 async def test_the_executor_leaves_the_same_room_as_the_plan(db: Database) -> None:
     """A retry that was decided on while there was room does not start once Recurly has used it."""
-    async with merchant(db, "recurly", seed=1, policy=Policy(mode=Mode.AUTO), reserved_platform_attempts=3) as made:
+    async with merchant(db, "recurly", seed=1, policy=on_ladder(mode=Mode.AUTO), reserved_platform_attempts=3) as made:
         owed(made, retry_days=(1,))
         await made.settle()
         async with made.services.db.read() as session:

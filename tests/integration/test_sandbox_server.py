@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,15 @@ from tests.sandbox_server import (
     sandbox_options,
 )
 from tools.billing.signatures import verify_stripe
+from tools.sandbox import bank, life
 from tools.sandbox.answers import Fault, answer
+from tools.sandbox.banks import Banks
 from tools.sandbox.effects import Order
+from tools.sandbox.parameters import parameters_of
+from tools.sandbox.population import DEFAULT_START, Population
+from tools.sandbox.rows import InvoiceRow
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
-from tools.sandbox.population import DEFAULT_START, World
 
 PATIENCE_SECONDS = 20.0
 
@@ -84,7 +89,7 @@ def test_a_forgotten_key_protects_no_longer_but_its_effect_can_still_be_found(tm
 )
 def test_what_went_wrong_under_a_key_is_answered_again(tmp_path: Path, fault: Fault, status: int, done: int) -> None:
     store = Store(tmp_path / "sandbox.sqlite3")
-    sim = Simulation(store, World(seed=7, cases=3, days=30), Channel())
+    sim = Simulation(store, Population(seed=7, cases=3, days=30), Channel())
     sim.settle_in()
     invoice = store.value("SELECT id FROM invoices WHERE subscription IS NOT NULL")
     order = Order(key="act_1", name="suspend_service", invoice=invoice, args={})
@@ -127,9 +132,37 @@ def test_one_step_or_many_end_in_the_same_books(tmp_path: Path) -> None:
 
 def test_a_message_is_heard_once(client: httpx.Client) -> None:
     customer = owed_invoices(client)[0]["customer"]["id"]
+    message = {"account": customer, "at": DEFAULT_START.isoformat(), "key": "act_1"}
     for _ in range(2):
-        post(client, "/control/contact", {"account": customer, "at": DEFAULT_START.isoformat(), "key": "act_1"})
+        post(client, "/control/contact", message)
     assert ledger(client)["contacts"] == 1
+    post(client, "/control/contact", {**message, "key": "act_2", "channel": "sms", "kind": "update_method"})
+    assert ledger(client)["contacts"] == 2
+    assert client.post("/control/contact", json={**message, "key": "act_3", "channel": "pigeon"}).status_code == 422
+
+
+def test_a_bank_remembers_who_tried_a_card_before(tmp_path: Path) -> None:
+    population = Population(seed=7, cases=120, days=30)
+    unforgiving = parameters_of(7).but(issuer={"punishing_share": 1.0, "punished_times": 0.0, "recent_days": 30.0})
+    population.banks = Banks(population.dice, unforgiving)
+    store = Store(tmp_path / "sandbox.sqlite3")
+    sim = Simulation(store, population, Channel())
+    sim.settle_in()
+    approved: list[list[bool]] = [[], []]
+    for hours in (150, 160):
+        life.advance(sim, DEFAULT_START + timedelta(hours=hours))
+        for invoice in store.all(InvoiceRow, "SELECT * FROM invoices WHERE failed_at IS NOT NULL"):
+            method = sim.default_method(invoice.customer)
+            if method is not None and method.method.rail == "card" and bank.is_collectible(sim, invoice):
+                card = method.method.card.fingerprint
+                tries = store.value("SELECT count(*) FROM attempts WHERE fingerprint = ?", (card,))
+                attempt = bank.charge(sim, invoice, method, invoice.remaining_minor, "recoup")
+                approved[tries > 1].append(attempt.status == "succeeded")
+    first, later = approved
+    assert any(first)
+    assert later
+    assert not any(later)
+    store.close()
 
 
 def test_invoices_end_paid_overpaid_reversed_and_partly_paid(client: httpx.Client) -> None:

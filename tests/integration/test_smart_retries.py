@@ -13,7 +13,8 @@ from memory.outbox import ActionState
 from recoup.actions import Action, ActionName
 from recoup.facts import CaseFacts
 from recoup.invoice import Collector
-from recoup.policy import Mode, Policy, Steps
+from recoup.policy import Mode, Steps
+from tests.factories import on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.scenes import a_retry, commit
 from tests.vendors.stripe_state import Customer, Endpoint, Subscription
@@ -22,8 +23,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SLOTS = (1, 3, 7, 12)
 # What the plan does besides would only take time.
 STEPS = Steps(retry_days=SLOTS, message_days=(), suspend_day=None)
-AUTO = Policy(mode=Mode.AUTO, steps=STEPS)
-TAKES_OVER = Policy(mode=Mode.AUTO, steps=STEPS.model_copy(update={"take_over": True}))
+AUTO = on_ladder(mode=Mode.AUTO, steps=STEPS)
+TAKES_OVER = on_ladder(mode=Mode.AUTO, steps=STEPS.model_copy(update={"take_over": True}))
 # Of the several events that each attempt sets off one is enough to see who makes the next.
 TOLD = ["invoice.updated"]
 # Nobody ever pays: whoever tries is refused, for want of money, which may be tried again the next day.

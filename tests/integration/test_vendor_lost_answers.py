@@ -8,7 +8,8 @@ import pytest
 
 from memory.database import Database
 from memory.outbox import ActionRow, ActionState
-from recoup.policy import Mode, Policy
+from recoup.policy import Mode
+from tests.factories import on_ladder
 from tests.merchants.merchant import Merchant, merchant
 from tests.merchants.shop import Kind
 from tests.scenes import action_of
@@ -21,7 +22,7 @@ MOST_STEPS = 120
 # Longer than either platform remembers a key.
 TWO_DAYS = timedelta(days=2)
 
-AUTO = Policy(mode=Mode.AUTO)
+AUTO = on_ladder(mode=Mode.AUTO)
 PAID, DECLINED = "ok", "insufficient_funds"
 
 both = pytest.mark.parametrize("kind", ["stripe", "recurly"])

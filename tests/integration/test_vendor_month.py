@@ -13,8 +13,9 @@ from api.drift import drift_of
 from api.shadow import ShadowCase, shadow_cases
 from memory.database import Database
 from recoup.actions import RECEIPT_TEMPLATE
-from recoup.policy import Mode, Policy
+from recoup.policy import Mode
 from tests.deciding import rows
+from tests.factories import on_ladder
 from tests.merchants import month_recurly, month_stripe
 from tests.merchants.merchant import APPROVER, Merchant, merchant
 from tests.merchants.month import Month
@@ -30,7 +31,7 @@ TOOK_MONEY = frozenset({"succeeded", "reversed", "processing"})
 @pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.APPROVE, Mode.HYBRID])
 @pytest.mark.parametrize("kind", ["stripe", "recurly"])
 async def test_a_month_goes_as_its_scripts_say(db: Database, kind: Kind, mode: Mode) -> None:
-    async with merchant(db, kind, seed=7, policy=Policy(mode=mode)) as made:
+    async with merchant(db, kind, seed=7, policy=on_ladder(mode=mode)) as made:
         month = month_at(kind, made)
         await month.live()
         told = await stories(made, month.households)

@@ -17,6 +17,7 @@ from recoup.errors import RecoupError
 from recoup.people import Person, Role
 from recoup.policy import HouseRules, Mode, Policy, Steps
 from tests.disorder.dying import DyingDatabase, Killed
+from tests.factories import on_ladder
 from tests.fakes import Behaviour
 from tests.merchants.life import Life
 from tests.merchants.merchant import Merchant
@@ -39,7 +40,7 @@ def random_policy(chance: random.Random) -> Policy:
     mode = chance.choice((Mode.HYBRID, Mode.AUTO, Mode.AUTO, Mode.APPROVE))
     dense = Steps(retry_days=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6), technical_retry_hours=(1, 2, 6))
     steps = chance.choice((dense, dense, Steps(), Steps(retry_days=(0, 1, 2, 5), last_day=6)))
-    return Policy(mode=mode, steps=steps, house=HouseRules(hours_between_attempts=chance.choice((1, 6, 24))))
+    return on_ladder(mode=mode, steps=steps, house=HouseRules(hours_between_attempts=chance.choice((1, 6, 24))))
 
 
 class History:

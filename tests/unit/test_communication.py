@@ -14,7 +14,6 @@ from recoup.case import CaseStatus
 from recoup.category import Category
 from recoup.facts import CaseFacts
 from recoup.invoice import DeclineCodes
-from recoup.policy import Policy
 from recoup.proposal import Proposal
 from tests.factories import (
     FAILED_AT,
@@ -24,10 +23,11 @@ from tests.factories import (
     credential_facts,
     invoice_facts,
     make_facts,
+    on_ladder,
     open_invoice,
 )
 
-POLICY = Policy()
+POLICY = on_ladder()
 CUSTOMER_TEMPLATES = [name for name in templates() if name.startswith("payment_failed") or name == "receipt"]
 
 

@@ -6,12 +6,11 @@ from itertools import count
 from agents import communication, prioritization
 from api.explain import explain_decision
 from recoup.gate import judge
-from recoup.policy import Policy
-from tests.factories import FAILED_AT, make_facts
+from tests.factories import FAILED_AT, make_facts, on_ladder
 
 
 def test_a_decision_is_told_from_the_debt_to_the_next_look() -> None:
-    policy, numbers = Policy(), count(1)
+    policy, numbers = on_ladder(), count(1)
     facts = make_facts(now=FAILED_AT + timedelta(days=1))
     plan = prioritization.propose(facts, policy, lambda: f"act_{next(numbers)}")
     words = communication.propose(facts, policy, plan)

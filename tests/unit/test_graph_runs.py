@@ -28,7 +28,18 @@ from recoup.facts import CaseFacts
 from recoup.invoice import AttemptStatus, DeclineCodes
 from recoup.policy import Mode, Policy
 from recoup.proposal import Answer
-from tests.factories import FAILED_AT, NOW, account_facts, action_facts, attempt_facts, case_info, contact_facts, invoice_facts, make_facts
+from tests.factories import (
+    FAILED_AT,
+    NOW,
+    account_facts,
+    action_facts,
+    attempt_facts,
+    case_info,
+    contact_facts,
+    invoice_facts,
+    make_facts,
+    on_ladder,
+)
 from tests.worlds import World, thread
 
 APPROVE = {"type": "approve"}
@@ -205,7 +216,7 @@ async def test_what_was_asked_at_night_and_is_approved_by_day_goes_out_at_once()
 async def test_an_approval_is_void_once_the_policy_went_to_shadow() -> None:
     run = Run(both_due())
     await run.start()
-    run.world.policy = Policy(mode=Mode.SHADOW)
+    run.world.policy = on_ladder(mode=Mode.SHADOW)
     assert (await run.answer(APPROVE, APPROVE))["outcome"] == "superseded"
 
 
@@ -244,14 +255,14 @@ async def test_an_answer_that_is_none_leaves_the_question_open() -> None:
 
 
 async def test_in_auto_mode_nobody_is_asked_for_messages_and_retries() -> None:
-    state = await Run(both_due(), Policy(mode=Mode.AUTO)).start()
+    state = await Run(both_due(), on_ladder(mode=Mode.AUTO)).start()
     assert [v.answer for v in verdicts_of(state)] == [Answer.RUN, Answer.RUN]
     assert (state["done"], state["outcome"], state["request"]) == (True, "finished", None)
 
 
 async def test_a_sign_of_fraud_reaches_the_gate() -> None:
     failure = attempt_facts(codes=DeclineCodes(processor="stripe", decline_code="fraudulent"))
-    state = await Run(make_facts(attempts=(failure,)), Policy(mode=Mode.AUTO)).start()
+    state = await Run(make_facts(attempts=(failure,)), on_ladder(mode=Mode.AUTO)).start()
     assert signals_of(state) == ("fraud",)
     assert [p.agent for p in proposals_of(state)] == ["exception"]
 

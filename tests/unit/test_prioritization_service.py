@@ -9,7 +9,7 @@ from recoup.case import CaseStatus, Hold
 from recoup.category import Category
 from recoup.facts import ActionFacts
 from recoup.invoice import Initiator
-from recoup.policy import Policy, Steps
+from recoup.policy import Steps
 from tests.factories import (
     account_facts,
     action_facts,
@@ -17,6 +17,7 @@ from tests.factories import (
     connection_facts,
     invoice_facts,
     make_facts,
+    on_ladder,
 )
 from tests.plans import GRACE, SUSPEND, WRITE, at, did, failed, names, propose, wakes, wrote
 
@@ -54,7 +55,7 @@ def test_nothing_is_proposed_that_the_platform_cannot_do_to_the_service() -> Non
 
 
 def test_a_policy_without_suspension_never_suspends() -> None:
-    proposal = propose(make_facts(now=at(22), actions=DONE_WRITING), Policy(steps=Steps(suspend_day=None)))
+    proposal = propose(make_facts(now=at(22), actions=DONE_WRITING), on_ladder(steps=Steps(suspend_day=None)))
     assert SUSPEND not in names(proposal)
 
 
@@ -67,7 +68,7 @@ def test_people_get_the_case_a_day_before_it_ends_without_the_money() -> None:
 
 
 def test_a_policy_may_let_the_case_end_by_itself() -> None:
-    proposal = propose(make_facts(now=at(27.5), actions=(*DONE_WRITING, did(SUSPEND, 21))), Policy(steps=Steps(after_last="nothing")))
+    proposal = propose(make_facts(now=at(27.5), actions=(*DONE_WRITING, did(SUSPEND, 21))), on_ladder(steps=Steps(after_last="nothing")))
     assert ActionName.CREATE_TASK not in names(proposal)
 
 

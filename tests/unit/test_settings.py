@@ -6,7 +6,7 @@ import pytest
 
 from graph.settings import load_connections, load_settings
 from recoup.errors import Misconfigured
-from recoup.settings import Connection, Platform, Settings
+from recoup.settings import Connection, ModelSettings, Platform, Settings
 
 SECRETS = {"KEY": "sk_live_1", "TEST_KEY": "sk_test_1", "HOOK": "whsec_1", "OLD_HOOK": "whsec_0", "LOGIN": "user:pass"}
 
@@ -173,3 +173,39 @@ def test_without_a_file_there_is_a_sandbox_in_sandbox_mode_and_nothing_otherwise
     assert load_connections(settings, {}) == {}
     [only] = load_connections(settings.model_copy(update={"sandbox": True}), {"RECOUP_SANDBOX_URL": "http://127.0.0.1:9/"}).values()
     assert (only.name, only.platform, only.simulated, only.api_base) == ("sandbox", Platform.SANDBOX, True, "http://127.0.0.1:9")
+
+
+def models(monkeypatch: pytest.MonkeyPatch, **environment: str) -> ModelSettings:
+    for name, value in {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", **environment}.items():
+        monkeypatch.setenv(name, value)
+    return load_settings().models
+
+
+def test_without_a_word_no_model_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert models(monkeypatch).names == ()
+
+
+def test_models_are_a_chain_and_an_agent_may_have_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = models(
+        monkeypatch,
+        RECOUP_MODEL="openai:gpt-4o-mini, openai:meta-llama/Llama-3.3-70B",
+        RECOUP_MODEL_READER="openai:small",
+        RECOUP_MODEL_EXCEPTION="rules",
+        OPENAI_API_KEY="sk-secret",
+    )
+    assert found.chain == ("gpt-4o-mini", "meta-llama/Llama-3.3-70B")
+    assert found.by_agent == {"reader": ("small",), "exception": ()}
+    assert found.names == ("gpt-4o-mini", "meta-llama/Llama-3.3-70B", "small")
+    assert "sk-secret" not in repr(found)
+
+
+def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert models(monkeypatch, RECOUP_MODEL="openai:m", OPENAI_BASE_URL="http://127.0.0.1:1/v1").base_url == "http://127.0.0.1:1/v1"
+    with pytest.raises(Misconfigured, match="OPENAI_API_KEY"):
+        models(monkeypatch, RECOUP_MODEL="openai:m")
+
+
+@pytest.mark.parametrize("text", ["gpt-4o", "openai:", "anthropic:x", "openai:a,b", "openai:a,openai:a", "openai:a b", "rules,openai:a"])
+def test_a_model_that_nothing_speaks_to_is_named_with_its_variable(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Misconfigured, match="RECOUP_MODEL_READER"):
+        models(monkeypatch, RECOUP_MODEL_READER=text, OPENAI_API_KEY="k")

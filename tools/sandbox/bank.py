@@ -5,11 +5,11 @@ from typing import Literal
 
 from recoup.errors import NotFound, Refused
 from tools.sandbox.behaviour import SETTLEMENT_DAYS, Doing, Move, moves_after_failure, moves_after_payment
-from tools.sandbox.causes import approves
+from tools.sandbox.causes import Card, Code
+from tools.sandbox.population import on_grid
 from tools.sandbox.rows import AttemptRow, InvoiceRow, MethodRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
-from tools.sandbox.population import on_grid
 
 Initiator = Literal["recoup", "platform", "customer"]
 Status = Literal["processing", "succeeded", "failed", "reversed"]
@@ -47,7 +47,7 @@ def charge(
         sim.plan(invoice.id, Move(doing=Doing.SETTLE, at=on_grid(sim.now + timedelta(days=SETTLEMENT_DAYS))), attempt.id, attempt.id)
         sim.tell("invoice.payment_processing", sim.change_invoice(invoice.id), charge=attempt.id)
         return attempt
-    if not approves(sim.dice, row.method.card, sim.now, customer_present=False):
+    if not sim.world.banks.approves(row.method.card, sim.now.timestamp(), _tried(sim, row.method.card)):
         return fail(sim, invoice, row, amount_minor, initiator, key)
     attempt = _record(sim, invoice, row, amount_minor, "succeeded", initiator, key)
     credit(sim, attempt)
@@ -57,14 +57,16 @@ def charge(
 def fail(
     sim: Simulation, invoice: InvoiceRow, row: MethodRow, amount_minor: int, initiator: Initiator, key: str | None = None
 ) -> AttemptRow:
-    """A decline, with the code that the card answers."""
-    attempt = _record(sim, invoice, row, amount_minor, "failed", initiator, key)
+    """A decline, with the code that the issuer answers."""
+    card = row.method.card
+    code = sim.world.banks.says(card, sim.now.timestamp()) if row.method.rail == "card" else card.code
+    attempt = _record(sim, invoice, row, amount_minor, "failed", initiator, key, code)
     is_first = invoice.failed_at is None
     changes: dict[str, object] = {"failed_at": stamp(sim.now)} if is_first else {}
     invoice = sim.change_invoice(invoice.id, **changes)
     sim.tell("invoice.payment_failed", invoice, charge=attempt.id)
     if is_first and invoice.bill.collection_method == "charge_automatically":
-        for move in moves_after_failure(sim.dice, sim.person(invoice.customer).person, invoice.bill, sim.now):
+        for move in moves_after_failure(sim.world.customers, sim.person(invoice.customer).person, invoice.bill, sim.now):
             sim.plan(invoice.id, move, "failed")
     return attempt
 
@@ -119,19 +121,31 @@ def _set_status(sim: Simulation, attempt: AttemptRow, status: Status) -> None:
     sim.store.run("UPDATE attempts SET status = ? WHERE id = ?", (status, attempt.id))
 
 
+def _tried(sim: Simulation, card: Card) -> list[float]:
+    """When a card was tried before, by whomever."""
+    rows = sim.store.all(AttemptRow, "SELECT * FROM attempts WHERE fingerprint = ? ORDER BY at, n", (card.fingerprint,))
+    return [row.at.timestamp() for row in rows]
+
+
 def _record(
-    sim: Simulation, invoice: InvoiceRow, row: MethodRow | None, amount_minor: int, status: Status, initiator: Initiator, key: str | None
+    sim: Simulation,
+    invoice: InvoiceRow,
+    row: MethodRow | None,
+    amount_minor: int,
+    status: Status,
+    initiator: Initiator,
+    key: str | None,
+    code: Code | None = None,
 ) -> AttemptRow:
     attempt_id = f"ch_{invoice.id.removeprefix('in_')}_{len(attempts_of(sim, invoice.id))}"
     fingerprint = row.method.card.fingerprint if row else f"fp_link_{invoice.customer}"
-    code = row.method.card.code.model_dump_json() if row and status == "failed" else None
     sim.store.run(
         "INSERT INTO attempts (id, invoice, at, status, amount_minor, method, fingerprint, brand, initiator, customer_present, key, code) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(attempt_id, invoice.id, stamp(sim.now), status, amount_minor),
             *(row.id if row else None, fingerprint, row.method.brand if row else None),
-            *(initiator, initiator == "customer", key, code),
+            *(initiator, initiator == "customer", key, code.model_dump_json() if code else None),
         ),
     )
     return attempt_of(sim, attempt_id)

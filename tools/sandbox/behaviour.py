@@ -1,10 +1,11 @@
 """What people do, by themselves or when something reaches them: pure functions of person and occasion."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from recoup.record import Record
 from tools.sandbox.causes import Cause
+from tools.sandbox.customers import Customers, Happening, Heard, Turn
 from tools.sandbox.draws import Dice
 from tools.sandbox.population import Bill, Person, Role, on_grid
 
@@ -38,27 +39,28 @@ class Move(Record):
 # The platform's own ladder, which a share of the subscriptions has switched on.
 PLATFORM_RETRY_DAYS, PLATFORM_RETRIES = (2.0, 5.0), 0.3
 SETTLEMENT_DAYS, RETURN_AFTER_DAYS = 4, 3
-UPDATER_FIXES, UPDATER_DAYS = 0.3, (1, 6)  # without a message; the rest of what updates mend comes by the customer's own hand
-UPDATES_BY_THEMSELVES, CANCELS_BY_THEMSELVES = 0.04, 0.03
-# Reaction to the n-th message (mails of day 0, 3, 7, 15, 20, 30).
-REACTS_TO_MESSAGE = (0.08, 0.07, 0.07, 0.04, 0.03, 0.03)
-NEEDS_THE_CUSTOMER = frozenset({Cause.EXPIRED, Cause.DEAD, Cause.STOLEN, Cause.CUSTOMER_PRESENT})
-NEEDED_REACTS_TIMES = 1.6
-REACTIONS = ((Doing.UPDATE_METHOD, 0.55), (Doing.PAY_LINK, 0.38), (Doing.CANCEL_AT_PERIOD_END, 0.04), (Doing.OPT_OUT, 0.03))
+# What a turn that somebody takes is on a platform. Answers in words come to mailboxes, and a platform has none.
+DOINGS: dict[Turn, Doing] = {
+    "updater": Doing.REPLACE_CARD,
+    "update": Doing.UPDATE_METHOD,
+    "pay_link": Doing.PAY_LINK,
+    "cancel": Doing.CANCEL_NOW,
+    "dispute": Doing.DISPUTE,
+}
+# Whom a message annoys too much; a platform tells apart what is one thing in a world.
+LEAVES = ((Doing.CANCEL_NOW, 0.4), (Doing.CANCEL_AT_PERIOD_END, 0.3), (Doing.OPT_OUT, 0.3))
 PAYS_WHEN_SUSPENDED = 0.25
 
 
-def moves_after_failure(dice: Dice, person: Person, bill: Bill, at: datetime) -> list[Move]:
-    """What the first failure of a bill sets going without anybody writing."""
+def moves_after_failure(customers: Customers, person: Person, bill: Bill, at: datetime) -> list[Move]:
+    """What the first failure of a bill sets going without anybody writing. Whose story has a turn of its own neither leaves nor disputes
+    by chance."""
+    dice = customers.dice
     ladder = PLATFORM_RETRY_DAYS if dice.happens(PLATFORM_RETRIES, bill.id, "ladder") else ()
     moves = [Move(doing=Doing.PLATFORM_RETRY, at=on_grid(at + timedelta(days=days))) for days in ladder]
-    if person.method.card.cause is Cause.EXPIRED and dice.happens(UPDATER_FIXES, person.id, "updater"):
-        moves.append(Move(doing=Doing.REPLACE_CARD, at=_days_later(dice, at, *UPDATER_DAYS, person.id, "updater day")))
-    if dice.happens(UPDATES_BY_THEMSELVES, bill.id, "updates"):
-        moves.append(Move(doing=Doing.UPDATE_METHOD, at=_days_later(dice, at, 1, 12, bill.id, "updates day")))
     own = _turn(dice, person, bill, at)
-    if own is None and dice.happens(CANCELS_BY_THEMSELVES, bill.id, "cancels"):
-        own = Move(doing=Doing.CANCEL_NOW, at=_days_later(dice, at, 2, 15, bill.id, "cancels day"))
+    happenings = customers.of_themselves(person.id, person.method.card.cause, at.timestamp())
+    moves += [_move(h, DOINGS[h.turn]) for h in happenings if own is None or h.turn in {"updater", "update"}]
     return [*moves, own] if own else moves
 
 
@@ -91,15 +93,13 @@ def moves_after_payment(dice: Dice, person: Person, bill: Bill, at: datetime, *,
     return []
 
 
-def move_after_message(dice: Dice, person: Person, cause: Cause, ordinal: int, at: datetime) -> Move | None:
-    """Whether the ``ordinal``-th message (from 0) to this person moves them, and to what."""
-    share = REACTS_TO_MESSAGE[min(ordinal, len(REACTS_TO_MESSAGE) - 1)]
-    share *= NEEDED_REACTS_TIMES if cause in NEEDS_THE_CUSTOMER else 1.0
-    if not dice.happens(share, person.id, "reacts", ordinal):
+def move_after_message(customers: Customers, person: Person, cause: Cause, heard: Heard) -> Move | None:
+    """Whether a message to this person moves them, and to what."""
+    reaction = customers.reaction(person.id, cause, heard)
+    if reaction is None or reaction.turn == "reply":
         return None
-    doing = dice.choose(REACTIONS, person.id, "reaction", ordinal)
-    hours = dice.whole(1, 48, person.id, "reaction hours", ordinal)
-    return Move(doing=doing, at=on_grid(at + timedelta(hours=hours)))
+    is_leaving = reaction.turn == "cancel"
+    return _move(reaction, customers.dice.choose(LEAVES, person.id, "leaves", heard.ordinal) if is_leaving else DOINGS[reaction.turn])
 
 
 def move_after_suspension(dice: Dice, bill: Bill, at: datetime) -> Move | None:
@@ -107,6 +107,10 @@ def move_after_suspension(dice: Dice, bill: Bill, at: datetime) -> Move | None:
     if not dice.happens(PAYS_WHEN_SUSPENDED, bill.id, "suspended"):
         return None
     return Move(doing=Doing.PAY_LINK, at=on_grid(at + timedelta(hours=dice.whole(3, 72, bill.id, "suspended hours"))))
+
+
+def _move(happening: Happening, doing: Doing) -> Move:
+    return Move(doing=doing, at=on_grid(datetime.fromtimestamp(happening.at, UTC)))
 
 
 def _days_later(dice: Dice, at: datetime, low: int, high: int, *about: object) -> datetime:

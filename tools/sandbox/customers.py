@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, log
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from tools.sandbox.causes import DAY, HOUR, NEEDS_THE_CUSTOMER, Cause, normal
+from tools.sandbox.banks import normal
+from tools.sandbox.causes import NEEDS_THE_CUSTOMER, Cause
 from tools.sandbox.draws import Dice
 from tools.sandbox.parameters import Parameters
+from tools.sandbox.paydays import DAY, HOUR
 
 Turn = Literal["updater", "update", "pay_link", "cancel", "dispute", "reply"]
 # What a message says that fits the cause; a reminder fits those whose card works.
@@ -16,10 +19,11 @@ MOVED_TO: tuple[tuple[Turn, float], ...] = (("update", 0.58), ("pay_link", 0.42)
 LATER_DAYS = (8.0, 14.0)  # between them the force of a message falls to what is left of it later
 SOON_HOURS = 48.0
 FOUR_WEEKS = 28.0
+TOUCHY_SPREAD, SMS_ANNOYS_TIMES = 0.7, 1.4
+AT_MOST = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """Something that somebody does, and when (POSIX seconds)."""
 
     at: float
@@ -43,6 +47,7 @@ class Customers:
 
     def __init__(self, dice: Dice, parameters: Parameters) -> None:
         self.dice, self.parameters = dice, parameters
+        self._temper = lru_cache(maxsize=256)(self._draw_temper)
 
     def of_themselves(self, who: str, cause: Cause, failed_at: float) -> Iterator[Happening]:
         """What a failure sets going without anybody writing."""
@@ -59,19 +64,21 @@ class Customers:
     def reaction(self, who: str, cause: Cause, heard: Heard) -> Happening | None:
         """What a message moves them to, if to anything; annoyance comes first."""
         dice, about = self.dice, ("message", heard.ordinal)
-        after = -log(1 - dice.draw(who, *about, "delay")) * self.parameters.messages["delay_hours_mean"] * HOUR
         if dice.happens(self.annoyed(who, heard), who, *about, "annoyed"):
-            return Happening(heard.at + after, "cancel")
-        if dice.happens(self.moved(who, cause, heard), who, *about, "moved"):
-            return Happening(heard.at + after, dice.choose(MOVED_TO, who, *about, "to"))
-        if dice.happens(self.parameters.messages["replies_share"], who, *about, "replies"):
-            return Happening(heard.at + after, "reply")
-        return None
+            turn: Turn = "cancel"
+        elif dice.happens(self.moved(who, cause, heard), who, *about, "moved"):
+            turn = dice.choose(MOVED_TO, who, *about, "to")
+        elif dice.happens(self.parameters.messages["replies_share"], who, *about, "replies"):
+            turn = "reply"
+        else:
+            return None
+        after = -log(1 - dice.draw(who, *about, "delay")) * self.parameters.messages["delay_hours_mean"] * HOUR
+        return Happening(heard.at + after, turn)
 
     def moved(self, who: str, cause: Cause, heard: Heard) -> float:
         """How likely the message makes them pay or put another card on file."""
         numbers = self.parameters.messages
-        share = numbers["moves_share"] * exp(numbers["people_spread"] * normal(self.dice, who, "responds") - numbers["people_spread"] ** 2 / 2)
+        share = numbers["moves_share"] * self._temper(who)[0]
         share *= numbers["tired_times"] ** heard.ordinal * self._later(heard.after_days)
         if heard.channel == "sms":
             share *= numbers["sms_times"]
@@ -82,14 +89,21 @@ class Customers:
             share *= numbers["needed_times"]
         elif not is_fit:
             share *= numbers["wrong_kind_times"]
-        return min(share, 0.9)
+        return min(share, AT_MOST)
 
     def annoyed(self, who: str, heard: Heard) -> float:
         """How likely it makes them leave."""
         numbers = self.parameters.messages
-        share = numbers["annoyed_share"] * exp(normal(self.dice, who, "touchy") * 0.7) * numbers["annoyed_more_times"] ** heard.ordinal
+        share = numbers["annoyed_share"] * self._temper(who)[1] * numbers["annoyed_more_times"] ** heard.ordinal
         is_soon = heard.hours_since is not None and heard.hours_since < SOON_HOURS
-        return min(share * (numbers["annoyed_soon_times"] if is_soon else 1.0) * (1.4 if heard.channel == "sms" else 1.0), 0.9)
+        times = (numbers["annoyed_soon_times"] if is_soon else 1.0) * (SMS_ANNOYS_TIMES if heard.channel == "sms" else 1.0)
+        return min(share * times, AT_MOST)
+
+    def _draw_temper(self, who: str) -> tuple[float, float]:
+        """How much more readily than others somebody responds, and takes offence."""
+        spread = self.parameters.messages["people_spread"]
+        responds = exp(spread * normal(self.dice, who, "responds") - spread**2 / 2)
+        return responds, exp(normal(self.dice, who, "touchy") * TOUCHY_SPREAD)
 
     def _later(self, after_days: float) -> float:
         start, end = LATER_DAYS

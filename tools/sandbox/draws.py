@@ -1,7 +1,7 @@
 """Chance without a stream: every draw is a hash of what it is about, so no order of events and no restart changes an outcome."""
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,11 +13,12 @@ class Dice:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self._prefix = f"{seed}\x1f"
 
     def draw(self, *about: object) -> float:
         """A number in [0, 1) that depends on the seed and on ``about`` alone."""
-        text = "\x1f".join(map(str, (self.seed, *about)))
-        return (int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 11) / SCALE
+        text = self._prefix + "\x1f".join(map(str, about))
+        return (int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> 11) / SCALE
 
     def happens(self, share: float, *about: object) -> bool:
         """True in ``share`` of all cases."""
@@ -29,7 +30,10 @@ class Dice:
 
     def choose(self, weighted: Sequence[tuple[T, float]], *about: object) -> T:
         """One of the values, each as likely as its weight says."""
-        at = self.draw(*about) * sum(weight for _, weight in weighted)
+        total = 0.0
+        for _, weight in weighted:
+            total += weight
+        at = self.draw(*about) * total
         for value, weight in weighted:
             at -= weight
             if at < 0:

@@ -10,6 +10,7 @@ from recoup.errors import Malformed, NotFound, Refused
 from recoup.record import Record
 from tools.sandbox import bank
 from tools.sandbox.behaviour import move_after_suspension
+from tools.sandbox.causes import Code
 from tools.sandbox.rows import EffectRow, InvoiceRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
@@ -91,8 +92,8 @@ def _charge(sim: Simulation, invoice: InvoiceRow, order: Order) -> Done:
     if method is None:
         raise Refused(f"{args.credential} is not a usable method of {invoice.customer}")
     attempt = bank.charge(sim, invoice, method, args.amount_minor, "recoup", order.key)
-    code = method.method.card.code.decline
-    return (f"declined: {code}" if attempt.status == "failed" else attempt.status), attempt.id
+    declined = Code.model_validate_json(attempt.code).decline if attempt.code else None
+    return (f"declined: {declined}" if declined else attempt.status), attempt.id
 
 
 def _refund(sim: Simulation, invoice: InvoiceRow, order: Order) -> Done:

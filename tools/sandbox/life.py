@@ -6,12 +6,14 @@ from typing import assert_never
 from recoup.errors import Malformed
 from tools.sandbox import bank
 from tools.sandbox.behaviour import Doing, Move, move_after_message
-from tools.sandbox.causes import Cause
-from tools.sandbox.people import card_with, method_of
+from tools.sandbox.causes import REISSUED, Cause
+from tools.sandbox.customers import Heard
+from tools.sandbox.paydays import DAY, HOUR
+from tools.sandbox.population import Role, on_grid
+from tools.sandbox.protocol import Channel, ContactKind
 from tools.sandbox.rows import AgendaRow, InvoiceRow
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import stamp
-from tools.sandbox.population import Role, on_grid
 
 PERIOD_ENDS_DAYS = 10
 DISPUTES_WON = 0.5
@@ -33,19 +35,24 @@ def advance(sim: Simulation, to: datetime) -> int:
     return played
 
 
-def hear(sim: Simulation, customer: str, key: str, at: datetime) -> None:
-    """A message has reached a customer's mailbox; the same ``key`` is heard once. Whether it moves them depends on how many came before."""
+def hear(sim: Simulation, customer: str, key: str, at: datetime, channel: Channel = "email", kind: ContactKind | None = None) -> None:
+    """A message has reached a customer; the same ``key`` is heard once. Whether it moves them depends on those that came before."""
     if sim.store.value("SELECT 1 FROM contacts WHERE key = ?", (key,)):
         return
-    ordinal = sim.store.value("SELECT count(*) FROM contacts WHERE customer = ?", (customer,))
+    ordinal, last = sim.contacts(customer)
     sim.store.run("INSERT INTO contacts (key, customer, ordinal, at) VALUES (?, ?, ?, ?)", (key, customer, ordinal, stamp(at)))
     row = sim.person(customer)
     owed = _newest_owed(sim, customer)
-    if owed is None or row.opted_out:
+    if owed is None or owed.failed_at is None or row.opted_out:
         return
     method = sim.default_method(customer)
     cause = method.method.card.cause if method else Cause.DEAD
-    move = move_after_message(sim.dice, row.person, cause, ordinal, max(at, sim.now))
+    read_at = max(at, sim.now)
+    after_days = (read_at - owed.failed_at).total_seconds() / DAY
+    hours_since = (at - last).total_seconds() / HOUR if last else None
+    move = move_after_message(
+        sim.world.customers, row.person, cause, Heard(read_at.timestamp(), ordinal, after_days, hours_since, channel, kind)
+    )
     if move is not None:
         sim.plan(owed.id, move, f"message {ordinal}")
 
@@ -110,10 +117,10 @@ def _platform_retry(sim: Simulation, invoice: InvoiceRow) -> None:
 def _replace_card(sim: Simulation, invoice: InvoiceRow) -> None:
     """The network's account updater: the same method, with a new card behind it."""
     row = sim.default_method(invoice.customer)
-    if row is None or row.method.card.cause is not Cause.EXPIRED:
+    if row is None or row.method.card.cause not in REISSUED:
         return
-    card = card_with(sim.dice, f"{row.id}:replaced", Cause.GOOD)
-    method = method_of(sim.dice, row.id, sim.person(invoice.customer).person.place, card)
+    place = sim.person(invoice.customer).person.place
+    method = sim.world.cards.method(row.id, place, sim.world.cards.of_cause(f"{row.id}:replaced", place, Cause.GOOD))
     sim.store.run("UPDATE methods SET method = ? WHERE id = ?", (method.model_dump_json(), row.id))
     sim.tell("payment_method.updated", invoice, method=row.id)
 
@@ -125,7 +132,7 @@ def _update_method(sim: Simulation, invoice: InvoiceRow) -> None:
     old = sim.default_method(invoice.customer)
     place = sim.person(invoice.customer).person.place
     method_id = f"pm_{invoice.customer.removeprefix('cus_')}_u{len(sim.methods(invoice.customer))}"
-    method = method_of(sim.dice, method_id, place, card_with(sim.dice, method_id, Cause.GOOD))
+    method = sim.world.cards.method(method_id, place, sim.world.cards.of_cause(method_id, place, Cause.GOOD))
     if old is not None:
         sim.store.run("UPDATE methods SET usable = 0 WHERE id = ?", (old.id,))
     sim.add_method(invoice.customer, method, "subscription")

@@ -32,7 +32,7 @@ class Parameters:
         for section, values in sections.items():
             strangers = values.keys() - changed[section].keys()
             if strangers:
-                raise Misconfigured(f"the world has no {section}.{sorted(strangers)[0]}")
+                raise Misconfigured(f"the world has no {section}.{min(strangers)}")
             changed[section] = {**changed[section], **values}
         return Parameters(**changed)
 
@@ -41,7 +41,9 @@ class Parameters:
 def parameters_of(seed: int) -> Parameters:
     """The numbers of one seed."""
     dice = Dice(seed)
-    return Parameters(**{section: {name: _drawn(dice, section, name, at) for name, at in keys.items()} for section, keys in ranges().items()})
+    return Parameters(
+        **{section: {name: _drawn(dice, section, name, at) for name, at in keys.items()} for section, keys in ranges().items()}
+    )
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +53,7 @@ def ranges() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _drawn(dice: Dice, section: str, name: str, given: Any) -> Any:
-    if not isinstance(given, list) or f"{section}.{name}" in NOT_DRAWN:
+    if isinstance(given, int | float) or f"{section}.{name}" in NOT_DRAWN:
         return given
     low, high = given
     return low + (high - low) * dice.draw("parameter", section, name)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from recoup.record import Record
-from tools.sandbox.people import Method
+from tools.sandbox.cards import Method
 from tools.sandbox.population import Bill, Person
 
 

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     customer_present INTEGER NOT NULL, key TEXT, code TEXT, refunded_minor INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS attempts_invoice ON attempts (invoice);
+CREATE INDEX IF NOT EXISTS attempts_fingerprint ON attempts (fingerprint);
 -- Every effect that was accepted for a client, forever; a key that was forgotten and used again shows twice.
 CREATE TABLE IF NOT EXISTS effects (
     n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, name TEXT NOT NULL, invoice TEXT NOT NULL, at TEXT NOT NULL,

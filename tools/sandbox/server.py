@@ -15,14 +15,14 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
 from recoup.errors import Conflict, Malformed, NotFound
-from tools.sandbox import life, views
+from tools.sandbox import life, protocol, views
 from tools.sandbox.answers import Answer, answer, drawn_fault
 from tools.sandbox.courier import Courier, undelivered
 from tools.sandbox.effects import Order, effects_of
 from tools.sandbox.exchanges import NamedExchanges
+from tools.sandbox.population import Population
 from tools.sandbox.simulation import Channel, Simulation
 from tools.sandbox.store import Store
-from tools.sandbox.population import Population
 
 DATABASE_FILE = "sandbox.sqlite3"
 DAY_SECONDS = 86_400.0
@@ -66,11 +66,13 @@ class Note(BaseModel):
 
 
 class Contact(BaseModel):
-    """A message that reached a customer's mailbox; ``key`` is heard once."""
+    """A message that reached a customer; ``key`` is heard once. ``kind``: what it asks for; None where that fits what is needed."""
 
     account: str
     at: AwareDatetime
     key: str
+    channel: protocol.Channel = "email"
+    kind: protocol.ContactKind | None = None
 
 
 def create_sandbox(options: Options) -> FastAPI:
@@ -165,7 +167,7 @@ def _control_routes(app: FastAPI, sim: Simulation, courier: Courier | None) -> N
     @app.post("/control/contact")
     async def contact(reached: Contact) -> views.Json:
         with sim.store.transaction():
-            life.hear(sim, reached.account, reached.key, reached.at)
+            life.hear(sim, reached.account, reached.key, reached.at, reached.channel, reached.kind)
         return {"heard": reached.key}
 
     @app.get("/control/next")

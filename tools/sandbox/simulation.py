@@ -8,10 +8,10 @@ from typing import Literal
 
 from recoup.errors import Malformed, Misconfigured, NotFound
 from tools.sandbox.behaviour import Doing, Move
-from tools.sandbox.people import Method
+from tools.sandbox.cards import Method
+from tools.sandbox.population import DEFAULT_START, GRID, Person, Population, on_grid
 from tools.sandbox.rows import CustomerRow, InvoiceRow, MethodRow, NoteRow, SubscriptionRow
 from tools.sandbox.store import RowT, Store, stamp
-from tools.sandbox.population import DEFAULT_START, GRID, Person, Population, on_grid
 
 LATE_STEPS = (1, 4)  # a late webhook comes this many steps of the grid later
 
@@ -109,6 +109,12 @@ class Simulation:
         self.store.run(
             "INSERT INTO methods (id, customer, method, slot) VALUES (?, ?, ?, ?)", (method.id, customer_id, method.model_dump_json(), slot)
         )
+
+    def contacts(self, customer_id: str) -> tuple[int, datetime | None]:
+        """How many messages have reached a customer, and when the last of them did."""
+        last = self.store.value("SELECT max(at) FROM contacts WHERE customer = ?", (customer_id,))
+        count = self.store.value("SELECT count(*) FROM contacts WHERE customer = ?", (customer_id,))
+        return count, datetime.fromisoformat(last) if last else None
 
     def change_invoice(self, invoice_id: str, **changes: object) -> InvoiceRow:
         """Writes columns and a new revision."""

@@ -7,9 +7,9 @@ from recoup.errors import Malformed
 from tools.sandbox.bank import attempts_of
 from tools.sandbox.behaviour import Doing
 from tools.sandbox.causes import Code
+from tools.sandbox.people import CURRENCY
 from tools.sandbox.rows import AttemptRow, CustomerRow, EffectRow, InvoiceRow, MethodRow
 from tools.sandbox.simulation import Simulation
-from tools.sandbox.people import CURRENCY
 
 Json = dict[str, object]
 

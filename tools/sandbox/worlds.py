@@ -38,4 +38,11 @@ def punishing() -> HomeWorld:
     return _with(issuer={"punishing_share": 1.0, "punished_times": 0.35})
 
 
-FACTORIES = {"home": HomeWorld, "no-paydays": no_paydays, "outages": outages, "expired": expired_heavy, "sca": sca_heavy, "punishing": punishing}
+FACTORIES = {
+    "home": HomeWorld,
+    "no-paydays": no_paydays,
+    "outages": outages,
+    "expired": expired_heavy,
+    "sca": sca_heavy,
+    "punishing": punishing,
+}
