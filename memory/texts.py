@@ -64,6 +64,8 @@ class StoredTexts:
                 RawText, "SELECT id, body AS text FROM texts WHERE account_id = %s AND id = ANY (%s)", (account_id, list(ids))
             )
             known = await session.dicts("SELECT first_name, full_name, email, phone FROM contacts WHERE account_id = %s", (account_id,))
+            vendor_ids = await session.dicts("SELECT vendor_id FROM accounts WHERE %s IN (id, merged_into)", (account_id,))
         by_id = {row.id: row for row in rows}
         names = tuple(str(value) for row in known for value in row.values() if value)
-        return tuple(by_id[text_id] for text_id in ids if text_id in by_id), Known(names=names)
+        account_ids = (account_id, *(str(row["vendor_id"]) for row in vendor_ids))
+        return tuple(by_id[text_id] for text_id in ids if text_id in by_id), Known(names=names, account_ids=account_ids)

@@ -102,14 +102,23 @@ class RawText(Record):
 
 
 class Known(Record):
-    """What is known of the people of one account, each to be masked wherever a text names it."""
+    """What is known of one account, to be masked wherever a text names it: its people and their addresses, and its own ids."""
 
     names: tuple[str, ...] = ()
+    account_ids: tuple[str, ...] = ()
 
 
 class TextSource(Protocol):
     """Gives the words to the reader, and to nobody else."""
 
     async def words(self, account_id: str, ids: Sequence[str]) -> tuple[tuple[RawText, ...], Known]:
-        """These texts of this account, and what is known of its people. Ids of other accounts' texts are left out."""
+        """These texts of this account, and what is known of it. Ids of other accounts' texts are left out."""
         ...
+
+
+class NoTexts:
+    """The TextSource where nobody has written anything."""
+
+    async def words(self, account_id: str, ids: Sequence[str]) -> tuple[tuple[RawText, ...], Known]:  # noqa: ARG002 - the port's shape
+        """None."""
+        return (), Known()
