@@ -22,9 +22,11 @@ class Checked(Record):
     refused: str | None = None
 
 
-def first_problem(revised: Proposal, facts: CaseFacts, policy: Policy, allowed: frozenset[ActionName]) -> str | None:
-    """What is wrong with it; None where it keeps all bounds."""
-    known = facts.row_ids()
+def first_problem(
+    revised: Proposal, facts: CaseFacts, policy: Policy, allowed: frozenset[ActionName], also: frozenset[str] = frozenset()
+) -> str | None:
+    """What is wrong with it; None where it keeps all bounds. ``also``: rows beside the facts that a tool has shown."""
+    known = facts.row_ids() | also
     stranger = next((row for row in _evidence(revised) if row not in known), None)
     if stranger is not None:
         return f"evidence {stranger} is not a row of this case's facts"

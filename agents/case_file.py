@@ -80,10 +80,15 @@ def stranger_in(text: str, facts: CaseFacts) -> str | None:
     for needed in (facts.case.id, facts.invoice.id, _money(facts, facts.invoice.remaining_minor)):
         if needed not in text:
             return f"the file does not name {needed}"
+    return foreign_claim(text, facts)
+
+
+def foreign_claim(text: str, facts: CaseFacts) -> str | None:
+    """What a text claims that the facts do not say: whatever holds a digit and is not of this case."""
     known = _known(facts)
     rest = NUMBERED_LINE.sub("", text)
     # Longest first, so that no amount is taken for a part of a longer one.
-    for amount in sorted(_amounts(facts), key=len, reverse=True):
+    for amount in sorted(amounts_of(facts), key=len, reverse=True):
         rest = re.sub(rf"(?<![\w.,]){re.escape(amount)}(?![\d]|[.,]\d)", " ", rest)
     claims = (match[0].strip(EDGES) for match in CLAIM.finditer(rest))
     return next((f"{claim} is not of this case" for claim in claims if claim not in known), None)
@@ -163,7 +168,8 @@ def _dates(facts: CaseFacts) -> Iterable[datetime]:
     yield from (contact.at for contact in facts.contacts)
 
 
-def _amounts(facts: CaseFacts) -> set[str]:
+def amounts_of(facts: CaseFacts) -> set[str]:
+    """Every amount of the case as people read it."""
     invoice = facts.invoice
     own = {invoice.total_minor, invoice.paid_minor, invoice.remaining_minor, facts.case.overpaid_minor}
     amounts = {_money(facts, minor) for minor in own}

@@ -47,7 +47,7 @@ class Readings(Record):
 
 @dataclass(frozen=True)
 class Read:
-    """All texts with what is known of them now. ``fresh``: ids of those that were read just now. ``use`` is None where no model was asked."""
+    """All texts with what is known of them now. ``fresh``: ids of those that were read just now. ``use`` is None where none was asked."""
 
     texts: tuple[TextFacts, ...]
     fresh: tuple[str, ...] = ()
@@ -85,9 +85,7 @@ async def _revised(
     floor: dict[str, TextReading], raw: Sequence[RawText], known: Known, facts: CaseFacts, model: Model, decision_id: str
 ) -> tuple[dict[str, TextReading], ModelUse]:
     system, user = prompt(raw, known, facts)
-    call = ModelCall(
-        agent=AGENT, case_id=facts.case.id, decision_id=decision_id, system=system, user=user, answer=Readings, bounds=BOUNDS
-    )
+    call = ModelCall(agent=AGENT, case_id=facts.case.id, decision_id=decision_id, system=system, user=user, answer=Readings, bounds=BOUNDS)
     answer = await model.ask(call)
     if answer.value is None:
         return floor, ModelUse.of(AGENT, answer)

@@ -11,9 +11,11 @@ from memory import keys
 from memory.database import Database
 from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
+from memory.incidents import StoredIncidents
 from memory.migrate import pending_migrations
 from memory.policies import StoredPolicies
 from memory.switches import StoredClock
+from memory.texts import StoredTexts
 from recoup.clock import Clock, SystemClock, wall_now
 from recoup.errors import Misconfigured
 from recoup.ids import new_id
@@ -108,7 +110,16 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         clock = make_clock(settings, db)
         policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, billing)
         model = make_model(settings.models, db, policies)
-        deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id, model=model, drafts=StoredDrafts(db))
+        deps = GraphDeps(
+            facts=facts,
+            policies=policies,
+            clock=clock,
+            new_id=new_id,
+            model=model,
+            drafts=StoredDrafts(db),
+            texts=StoredTexts(db),
+            incidents=StoredIncidents(db),
+        )
         yield Services(
             settings=settings,
             db=db,

@@ -129,6 +129,11 @@ async def conclude(tx: Write, decision_id: str, case_id: str, state: DecisionSta
     await _audit(tx, case_id, decision_id, state, at=at, data=data)
 
 
+async def facts_as_read(tx: Write, decision_id: str, facts: CaseFacts) -> None:
+    """Keeps what the reader made of the texts among the facts: what a decision's row says is what it rested on."""
+    await tx.run("UPDATE decisions SET facts = %s WHERE id = %s", (Jsonb(facts.model_dump(mode="json")), decision_id))
+
+
 async def supersede_live(tx: Write, case_id: str, at: datetime, why: str = "superseded", actor: str = "worker") -> str | None:
     """Ends the case's live decision, if it has one, and gives its id. Its approval and waiting actions are the caller's to void."""
     decision_id: str | None = await tx.value(

@@ -24,7 +24,7 @@ from graph.state import (
     verdicts_of,
     wake_of,
 )
-from memory import approvals, cases, deciding, decisions, outbox, postponing, queue, timers
+from memory import approvals, cases, deciding, decisions, outbox, postponing, queue, texts, timers
 from memory.approvals import ApprovalRow
 from memory.cases import Lease
 from memory.database import Write
@@ -59,6 +59,9 @@ async def commit_decision(services: Services, lease: Lease, decision_id: str, ru
     async with services.db.write() as tx:
         if not await deciding.finish(tx, lease, facts.case.version):
             raise Busy(f"case {facts.case.id} moved on while it was decided")
+        if state.get("fresh"):
+            await texts.keep_readings(tx, facts.texts)
+            await decisions.facts_as_read(tx, decision_id, facts)
         keys = await _look_again(tx, services, state, ready)
         approval_id = await _ask(tx, decision_id, run, now) if isinstance(run, Paused) else None
         rows = _rows(judged, approval_id)
