@@ -20,6 +20,8 @@ SHOWN_ATTEMPTS = 8
 SHOWN_CONTACTS = 5
 # Whatever holds a digit is a claim of fact: an id, an amount, a date, a code.
 CLAIM = re.compile(r"\S*\d\S*")
+# A code is a short word; whatever else stands in its place was written by a stranger, and is not ours to pass on.
+CODE = re.compile(r"[\w.-]{1,60}")
 EDGES = ".,;:()\"'?!"
 NUMBERED_LINE = re.compile(r"^\d\. ", re.MULTILINE)
 
@@ -112,7 +114,7 @@ def _attempt(attempt: AttemptFacts, facts: CaseFacts) -> str:
     line = f"- {_minute(attempt.occurred_at)} UTC, {amount}, by {attempt.initiator} ({attempt.id}): "
     if attempt.status is not AttemptStatus.FAILED:
         return line + OUTCOMES[attempt.status]
-    code = f", the code was {attempt.reason}" if attempt.reason else ""
+    code = f", the code was {attempt.reason}" if attempt.reason and CODE.fullmatch(attempt.reason) else ""
     return f"{line}failed, {cause_of(attempt, facts)}{code}"
 
 
