@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graph.settings import load_connections, load_settings
+from graph.tracing import NoTracer, Tracer, open_tracer
 from memory import keys
 from memory.database import Database
 from memory.drafts import StoredDrafts
@@ -48,6 +49,7 @@ class Services:
     graph: "DecisionGraph"
     app: "App"
     time: MonotonicTime = field(default_factory=MachineTime)
+    tracer: Tracer = field(default_factory=NoTracer)
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             messenger=_make_messenger(settings),
             graph=build_graph(deps, PooledSaver.over(db.pool)),
             app=app,
+            tracer=open_tracer(),
         )
 
 

@@ -69,7 +69,8 @@ async def commit_decision(services: Services, lease: Lease, decision_id: str, ru
         await reserve(tx, ready, keys, facts, now)
         await _wake_later(tx, facts, wake_of(state) or (None if approval_id else _fallback(now)), now)
         reached = DecisionState.WAITING if approval_id else DecisionState.DONE
-        await decisions.conclude(tx, decision_id, facts.case.id, reached, _conclusion(state, "asks a person"), at=now)
+        conclusion = _conclusion(state, "asks a person", services.tracer.run_id(decision_id))
+        await decisions.conclude(tx, decision_id, facts.case.id, reached, conclusion, at=now)
         await mirror.tell(tx, services, facts, policy_of(state))
         await _let_go(tx, facts, [verdict for _, verdict in judged if verdict.answer is Answer.RUN], now)
 
@@ -100,7 +101,8 @@ async def commit_answer(services: Services, lease: Lease, approval: ApprovalRow,
         await reserve(tx, ready, keys, fresh, now)
         if wake_of(state) is None:
             await _wake_later(tx, fresh, _fallback(now), now)
-        await decisions.conclude(tx, approval.decision_id, facts.case.id, DecisionState.DONE, _conclusion(state, "answered"), at=now)
+        conclusion = _conclusion(state, "answered", services.tracer.run_id(approval.decision_id))
+        await decisions.conclude(tx, approval.decision_id, facts.case.id, DecisionState.DONE, conclusion, at=now)
         await mirror.tell(tx, services, fresh, policy)
         await _let_go(tx, facts, [one.verdict for one in settled_of(state) if one.answer != "reject"], now)
 
@@ -199,7 +201,7 @@ def _change(settled: Settled) -> Change:
     return Change(id=settled.action_id, state=ActionState.READY, action=edited, verdict=settled.verdict)
 
 
-def _conclusion(state: RecoveryState, unfinished: str) -> Conclusion:
+def _conclusion(state: RecoveryState, unfinished: str, trace_run_id: str | None) -> Conclusion:
     answered = {one.action_id: one.verdict for one in settled_of(state)}
     return Conclusion(
         route=route_of(state).to,
@@ -207,4 +209,5 @@ def _conclusion(state: RecoveryState, unfinished: str) -> Conclusion:
         verdicts=tuple(answered.get(verdict.action_id, verdict) for verdict in verdicts_of(state)),
         trace=tuple(dict(said) for said in state.get("trace", [])),
         outcome=state.get("outcome", unfinished),
+        trace_run_id=trace_run_id,
     )
