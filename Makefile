@@ -6,7 +6,7 @@ BIN := .venv/bin
 BASE := .venv/.has-base
 FULL := .venv/.has-full
 
-.PHONY: help setup setup-fast demo test test-fast check lint soak faults mutants bench studio studio-setup
+.PHONY: help setup setup-fast demo test test-fast evals check lint soak faults mutants bench studio studio-setup
 .DEFAULT_GOAL := help
 
 help: ## Show what there is
@@ -30,6 +30,10 @@ lint: $(BASE) ## Check style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+evals: $(FULL) ## Run the evals offline and compare them with the baseline; the page is build/evals.html
+	LANGSMITH_TEST_TRACKING=false $(BIN)/recoup evals run $(ARGS)
+	$(BIN)/recoup evals compare baseline --html build/evals.html
 
 check: lint test ## lint, then test
 

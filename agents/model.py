@@ -154,16 +154,23 @@ class _Asking(Generic[AnswerT]):
 
     async def _once(self, model: str) -> Spoken | Failed:
         """One call on the wire, admitted and settled; or the answer to the same call that was paid for before."""
+        if self._tally.seconds_left <= 0:
+            return Failed(Failure.TIMEOUT, f"no answer within {self._call.bounds.seconds:.1f} seconds")
         admitted = await self._admitted(model)
         if isinstance(admitted, Failed):
             return admitted
         if isinstance(admitted, Replayed):
             self._tally.model = admitted.model
             return Spoken.model_validate(admitted.answer)
-        said = await self._wire.speak(model, self._messages, self._tools, self._call.bounds.output_tokens)
+        said = await self._wire.speak(model, self._messages, self._tools, self._call.bounds.output_tokens, self._call_seconds)
         used = self._tally.add(model, said.tokens)
         await self._books.settle(admitted.call_id, used.model_copy(update=_ending(said)))
         return said
+
+    @property
+    def _call_seconds(self) -> float:
+        """How long the next call may take: as long as any, and not beyond the question's own end."""
+        return max(0.0, min(self._wire.call_seconds, self._tally.seconds_left))
 
     async def _admitted(self, model: str) -> Granted | Replayed | Failed:
         """The books' leave; waits for room as long as the question may take."""
@@ -193,7 +200,7 @@ class _Asking(Generic[AnswerT]):
             question=digest([self._messages, self._tools]),
             tokens_at_most=dearest + output,
             cost_at_most_usd_micro=_cost(price_of(model), dearest, output),
-            seconds=self._wire.call_seconds,
+            seconds=self._call_seconds,
         )
 
     async def _run(self, asked: Asked, number: int) -> str:

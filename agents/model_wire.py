@@ -81,8 +81,10 @@ class Wire:
         self._endpoint = endpoint
         self._clients: dict[str, ChatOpenAI] = {}
 
-    async def speak(self, model: str, messages: Sequence[Json], tools: Sequence[Json], output_tokens: int) -> Spoken | Failed:
-        """One completion in which the model must call one of ``tools``."""
+    async def speak(
+        self, model: str, messages: Sequence[Json], tools: Sequence[Json], output_tokens: int, seconds: float
+    ) -> Spoken | Failed:
+        """One completion in which the model must call one of ``tools``, within ``seconds``."""
         # Who may call only one tool is told so by name: some servers know no other way to demand it.
         only = {"type": "function", "function": {"name": tools[0]["function"]["name"]}}
         choice = only if len(tools) == 1 else "required"
@@ -90,13 +92,13 @@ class Wire:
         heard = _Heard()
         try:
             stream = self._client(model).astream(list(messages), tools=list(tools), tool_choice=choice, max_tokens=output_tokens)
-            async with asyncio.timeout(self.call_seconds), aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as pieces:
+            async with asyncio.timeout(seconds), aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as pieces:
                 async for piece in pieces:
                     heard.add(piece)
                     if heard.chars > most_chars:
                         return Failed(Failure.TOO_LONG, f"cut off after {heard.chars} characters")
         except Exception as exc:  # noqa: BLE001 - whatever the client broke on, there is no answer, and the cause is told
-            return _failure_of(exc, self.call_seconds)
+            return _failure_of(exc, seconds)
         return _read(heard)
 
     def _client(self, model: str) -> "ChatOpenAI":
@@ -180,13 +182,13 @@ def _read(heard: _Heard) -> Spoken | Failed:
     return Spoken(calls=calls, content=content, tokens=tokens)
 
 
-def _failure_of(exc: Exception, call_seconds: float) -> Failed:
+def _failure_of(exc: Exception, seconds: float) -> Failed:
     """The cause behind what the client raised. Its messages are not repeated: they may quote what was sent."""
     import openai
 
     match exc:
         case TimeoutError() | openai.APITimeoutError():
-            return Failed(Failure.TIMEOUT, f"no answer within {call_seconds:g} seconds", is_outage=True)
+            return Failed(Failure.TIMEOUT, f"no answer within {seconds:.1f} seconds", is_outage=True)
         case openai.APIConnectionError():
             return Failed(Failure.CONNECTION, "the connection failed or was reset", is_outage=True)
         case openai.RateLimitError():

@@ -17,12 +17,29 @@ from api.routes import (
     messages,
     policy,
     tasks,
+    tickets,
     timers,
 )
 from graph.bootstrap import Services
 
 API_PREFIX = "/api/v1"
-RESOURCES = (cases, decisions, approvals, actions, messages, timers, tasks, events, audit, policy, declines, connections, keys, control)
+RESOURCES = (
+    cases,
+    decisions,
+    approvals,
+    actions,
+    messages,
+    timers,
+    tasks,
+    tickets,
+    events,
+    audit,
+    policy,
+    declines,
+    connections,
+    keys,
+    control,
+)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -50,7 +50,7 @@ class LoggedOption(Record):
     """One thing that could have been chosen."""
 
     name: str
-    value_minor: float
+    value_minor: Annotated[float, Field(allow_inf_nan=False)]
     propensity: Annotated[float, Field(ge=0, le=1)]
     target: Annotated[float | None, Field(ge=0, le=1)] = None
 
@@ -91,7 +91,7 @@ def read_log(path: Path) -> tuple[list[Logged], list[Problem]]:
     found: dict[tuple[str, str], list[tuple[int, Logged]]] = defaultdict(list)
     problems: list[Problem] = []
     seen: set[tuple[str, str, int]] = set()
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -124,4 +124,5 @@ def write_log(path: Path, decisions: Iterable[LoggedDecision]) -> None:
 
 def _said(error: object) -> str:
     place = ".".join(str(part) for part in error["loc"])  # type: ignore[index]
-    return f"{place}: {error['msg']}" if place else str(error["msg"])  # type: ignore[index]
+    what = str(error["msg"]).removeprefix("Value error, ")  # type: ignore[index]
+    return f"{place}: {what}" if place else what

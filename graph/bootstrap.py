@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graph.settings import load_connections, load_settings
 from graph.tracing import NoTracer, Tracer, open_tracer
 from memory import keys
+from memory.account_tickets import AccountTickets
 from memory.database import Database
 from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
@@ -17,6 +18,9 @@ from memory.migrate import pending_migrations
 from memory.policies import StoredPolicies
 from memory.switches import StoredClock
 from memory.texts import StoredTexts
+from memory.ticket_embedding import SentenceEmbedder
+from memory.ticket_shelves import Shelves
+from memory.tickets import TicketStore
 from recoup.clock import Clock, SystemClock, wall_now
 from recoup.errors import Misconfigured
 from recoup.ids import new_id
@@ -30,7 +34,17 @@ if TYPE_CHECKING:
 
     from graph.build import DecisionGraph
 
-__all__ = ["DatabaseUrls", "Services", "database_urls", "load_connections", "load_settings", "make_clock", "open_database", "open_services"]
+__all__ = [
+    "DatabaseUrls",
+    "Services",
+    "database_urls",
+    "load_connections",
+    "load_settings",
+    "make_clock",
+    "make_ticket_store",
+    "open_database",
+    "open_services",
+]
 
 
 @dataclass(frozen=True)
@@ -48,8 +62,14 @@ class Services:
     messenger: Messenger
     graph: "DecisionGraph"
     app: "App"
+    ticket_store: TicketStore
     time: MonotonicTime = field(default_factory=MachineTime)
     tracer: Tracer = field(default_factory=NoTracer)
+
+    @property
+    def tickets(self) -> AccountTickets:
+        """What agents and people may ask of tickets."""
+        return AccountTickets(self.db, self.ticket_store, self.connections)
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         await stack.enter_async_context(app.open_async())
         clock = make_clock(settings, db)
         policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, billing)
+        ticket_store = make_ticket_store(settings)
+        stack.push_async_callback(ticket_store.close)
         model = make_model(settings.models, db, policies)
         deps = GraphDeps(
             facts=facts,
@@ -120,6 +142,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             model=model,
             drafts=StoredDrafts(db),
             texts=StoredTexts(db),
+            tickets=AccountTickets(db, ticket_store, connections),
             incidents=StoredIncidents(db),
         )
         yield Services(
@@ -134,7 +157,13 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             graph=build_graph(deps, PooledSaver.over(db.pool)),
             app=app,
             tracer=open_tracer(),
+            ticket_store=ticket_store,
         )
+
+
+def make_ticket_store(settings: Settings) -> TicketStore:
+    """The memory of tickets. Nothing is opened or loaded before it is used."""
+    return TicketStore(Shelves(settings.home / "tickets", settings.chroma_url), SentenceEmbedder(settings.embedding_model))
 
 
 def make_model(models: ModelSettings, db: Database, policies: PolicySource) -> Model:

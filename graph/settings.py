@@ -13,7 +13,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from recoup.actions import Tag
 from recoup.errors import Misconfigured
 from recoup.record import Record
-from recoup.settings import API_VERSIONS, DEFAULT_LIMIT_SHARE, RECURLY_RETRIES_KEPT, Connection, ModelSettings, Platform, Settings
+from recoup.settings import (
+    API_VERSIONS,
+    DEFAULT_EMBEDDING_MODEL,
+    DEFAULT_LIMIT_SHARE,
+    RECURLY_RETRIES_KEPT,
+    Connection,
+    ModelSettings,
+    Platform,
+    Settings,
+)
 
 DEFAULT_HOME = "~/.recoup"
 CONFIG_NAME = "recoup.toml"
@@ -52,6 +61,8 @@ class Environment(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8321
     backlog_limit: Annotated[int, Field(ge=1)] = 100_000
     log_level: str = "info"
+    chroma_url: str | None = None
+    embedding_model: str = DEFAULT_EMBEDDING_MODEL
 
 
 class ConnectionTable(Record):

@@ -10,7 +10,20 @@ if TYPE_CHECKING:
     from memory.database import Write
 
 Kind = Literal[
-    "case", "action", "approval", "timer", "decision", "reservation", "policy", "key", "switch", "event", "task", "account", "mirror"
+    "case",
+    "action",
+    "approval",
+    "timer",
+    "decision",
+    "reservation",
+    "policy",
+    "key",
+    "switch",
+    "event",
+    "task",
+    "account",
+    "mirror",
+    "tickets",
 ]
 
 
@@ -29,7 +42,7 @@ class Entry(NamedTuple):
 async def append(
     tx: "Write", *, chain: str, subject: str, kind: Kind, state: str, actor: str, at: datetime, data: Mapping[str, object] | None = None
 ) -> None:
-    """Adds one entry. ``chain`` is the case id, or ``policy``, ``keys``, ``switches``, ``accounts`` for what belongs to no case.
+    """Adds one entry. ``chain`` is the case id, or ``policy``, ``keys``, ``switches``, ``accounts``, ``tickets`` for what is of no case.
 
     ``state`` is the subject row's state after the change; ``data`` must be JSON-able and free of personal data. The entry is kept
     with the transaction and written just before it commits, see ``write``.

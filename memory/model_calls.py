@@ -22,8 +22,8 @@ from recoup.record import Record
 Scope = Literal["agent", "case", "day"]
 SCOPES: tuple[Scope, ...] = ("agent", "case", "day")
 RATE_WINDOW = timedelta(seconds=60)
-# Who finds no room looks again soon: calls take seconds.
-LOOK_AGAIN_SECONDS = 0.1
+# Who finds no room looks again soon, and not so often that looking is a load of its own: calls take seconds.
+LOOK_AGAIN_SECONDS = 0.5
 # An answer is kept until its decision stands; one whose decision never did, as long as it could still be wanted.
 ANSWERS_KEPT = timedelta(days=2)
 CALLS_KEPT = timedelta(days=100)

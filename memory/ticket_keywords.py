@@ -8,18 +8,17 @@ import re
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Callable
 
 import numpy as np
 
+from memory.ticket_shelf import Allows
 from recoup.tickets import AccountRef
 
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75  # k1 and b, as everybody has them
 STEM_CHARS = 6  # endings are cut off: a stemmer for every language at once, and for none well
+LONG_NUMBER = 5
 _TOKEN = re.compile(r"[^\W_]+(?:[-_./:][^\W_]+)*")
 _PARTS = re.compile(r"[-_./:]")
-
-Allows = Callable[[AccountRef], bool]
 
 
 def words(text: str) -> list[str]:
@@ -36,6 +35,12 @@ def words(text: str) -> list[str]:
 def is_code(word: str) -> bool:
     """Whether it is a code or an id, of which every character counts."""
     return any(char.isdigit() for char in word) or "_" in word
+
+
+def is_exact(word: str) -> bool:
+    """Whether a word can be nothing but a code or an id: a plain number may also be an amount or a day."""
+    digits = sum(char.isdigit() for char in word)
+    return "_" in word or digits >= LONG_NUMBER or 0 < digits < sum(char.isalnum() for char in word)
 
 
 def _stem(word: str) -> str:
@@ -74,6 +79,10 @@ class KeywordIndex:
         number = self._numbers.pop(chunk_id, None)
         if number is not None:
             self._lengths[number] = 0
+
+    def knows_code(self, query: str) -> bool:
+        """Whether the query names a code that some chunk has, whosever it is."""
+        return any(is_exact(word) and word in self._postings for word in words(query))
 
     def search(self, query: str, allows: Allows, limit: int) -> list[tuple[str, float]]:
         """The best chunks among those whose owner is allowed, with their scores, best first; none that has no word of the query."""

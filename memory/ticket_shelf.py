@@ -14,12 +14,14 @@ from recoup.tickets import AccountRef, Resolution, Topic
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
 
 PREFIX = "recoup-tickets-"
 BATCH_ROWS = 500  # Chroma refuses more than some thousands at once
 PAGE_ROWS = 2_000
 
 Where = dict[str, Any]
+Allows = Callable[[AccountRef], bool]
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
@@ -57,9 +59,9 @@ def ticket_is(connection: str, ticket_id: str) -> Where:
     return {"$and": [{"connection": connection}, {"ticket": ticket_id}]}
 
 
-def cited_as(cite: str) -> Where:
-    """Chunks of the ticket with this public id."""
-    return {"cite": cite}
+def cited_as(cites: Sequence[str]) -> Where:
+    """Chunks of the tickets with these public ids."""
+    return {"cite": {"$in": list(cites)}}
 
 
 def written_since(at: datetime) -> Where:
@@ -89,19 +91,23 @@ class Shelf:
     """All chunks in one model's space. Blocks: call it in a thread. ``number`` counts up with each re-index; the ``salt`` makes public ids
     unguessable and outlives every re-index. Raises TicketsUnavailable."""
 
-    def __init__(self, client: "ClientAPI", name: str, metadata: Mapping[str, Any]) -> None:
-        self._collection = client.get_or_create_collection(
-            name,
-            # Chroma's own default would download a model.
-            embedding_function=None,
-            metadata=dict(metadata),
+    def __init__(self, collection: "Collection") -> None:
+        self._collection = collection
+        self.name = collection.name
+        self.number = int(self.name.removeprefix(PREFIX))
+        found: dict[str, Any] = dict(collection.metadata)
+        self.model, self.salt, self.state = str(found["model"]), str(found["salt"]), str(found["state"])
+
+    @classmethod
+    def made(cls, client: "ClientAPI", number: int, *, model: str, salt: str, state: str) -> "Shelf":
+        """A new collection; where somebody else has made it a moment before, that one, with its own salt."""
+        collection = client.get_or_create_collection(
+            f"{PREFIX}{number}",
+            embedding_function=None,  # Chroma's own default would download a model
+            metadata={"model": model, "salt": salt, "state": state},
             configuration={"hnsw": {"space": "cosine"}},
         )
-        # Somebody else may have made it a moment before, with another salt.
-        found: dict[str, Any] = dict(self._collection.metadata or {})
-        self.name = name
-        self.number = int(name.removeprefix(PREFIX))
-        self.model, self.salt, self.state = str(found["model"]), str(found["salt"]), str(found["state"])
+        return cls(collection)
 
     def set_state(self, state: str) -> None:
         """``current``, ``moving`` while its chunks are copied into the next one, ``building`` for that one."""

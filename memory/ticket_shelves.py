@@ -55,17 +55,15 @@ class Shelves:
 
     def all(self) -> list[Shelf]:
         """Every collection of ours."""
-        client = self._open()
-        names = [collection.name for collection in client.list_collections() if collection.name.startswith(PREFIX)]
-        return [Shelf(client, name, {}) for name in names]
+        return [Shelf(collection) for collection in self._open().list_collections() if collection.name.startswith(PREFIX)]
 
     def first(self, model: str) -> Shelf:
         """The first collection."""
-        return Shelf(self._open(), f"{PREFIX}1", {"model": model, "salt": secrets.token_hex(SALT_BYTES), "state": "current"})
+        return Shelf.made(self._open(), 1, model=model, salt=secrets.token_hex(SALT_BYTES), state="current")
 
     def next(self, old: Shelf, model: str) -> Shelf:
         """The one after ``old``, to be built."""
-        return Shelf(self._open(), f"{PREFIX}{old.number + 1}", {"model": model, "salt": old.salt, "state": "building"})
+        return Shelf.made(self._open(), old.number + 1, model=model, salt=old.salt, state="building")
 
     def drop(self, shelf: Shelf) -> None:
         """Removes a collection."""

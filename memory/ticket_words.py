@@ -3,11 +3,14 @@
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from memory.ticket_keywords import Allows, KeywordIndex
 from memory.ticket_ranking import Hit
-from memory.ticket_shelf import ChunkRow, Shelf, written_since
+from memory.ticket_shelf import Allows, ChunkRow, Shelf, written_since
 from recoup.clock import wall_now
+
+if TYPE_CHECKING:
+    from memory.ticket_keywords import KeywordIndex
 
 REFRESH = timedelta(seconds=5)  # so much later than here others' tickets are found by their words
 CLOCKS_DIFFER = timedelta(seconds=30)
@@ -25,10 +28,11 @@ class TicketWords:
         self._of: str | None = None
         self._seen_at: datetime | None = None
 
-    def search(self, shelf: Shelf, query: str, allows: Allows, limit: int) -> list[Hit]:
-        """The best chunks by their words."""
+    def search(self, shelf: Shelf, query: str, allows: Allows, limit: int) -> tuple[list[Hit], bool]:
+        """The best chunks by their words, and whether one of these is a code that is known."""
         with self._using:
-            return [Hit(*found) for found in self._filled(shelf).search(query, allows, limit)]
+            index = self._filled(shelf)
+            return [Hit(*found) for found in index.search(query, allows, limit)], index.knows_code(query)
 
     def put(self, shelf: Shelf, rows: Sequence[ChunkRow]) -> None:
         """Tells of chunks that were written here."""
@@ -44,7 +48,9 @@ class TicketWords:
                 for chunk_id in ids:
                     self._index.remove(chunk_id)
 
-    def _filled(self, shelf: Shelf) -> KeywordIndex:
+    def _filled(self, shelf: Shelf) -> "KeywordIndex":
+        from memory.ticket_keywords import KeywordIndex  # with numpy, by the first search
+
         now = wall_now()
         index, since = self._index, self._seen_at
         if index is None or since is None or self._of != shelf.name:

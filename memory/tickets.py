@@ -13,10 +13,9 @@ from typing import NamedTuple, TypeVar
 
 from memory.ticket_chunks import chunks
 from memory.ticket_embedding import Embedder
-from memory.ticket_keywords import Allows
 from memory.ticket_ranking import WEIGHTS, Hit, Weights, fused
 from memory.ticket_reindex import copy, finish, left_to_copy, prepare
-from memory.ticket_shelf import ChunkRow, Shelf, Where, cited_as, owners_are, owners_are_not, ticket_is, translated
+from memory.ticket_shelf import Allows, ChunkRow, Shelf, Where, cited_as, owners_are, owners_are_not, ticket_is, translated
 from memory.ticket_shelves import Shelves
 from memory.ticket_words import TicketWords
 from recoup.clock import wall_now
@@ -63,13 +62,15 @@ class Found(NamedTuple):
 
 class TicketsStatus(Record):
     """What is there. ``model`` is what the tickets are indexed with, ``wanted_model`` what is set; where they differ, a re-index is due.
-    ``copied``: chunks that a re-index of this process has done so far; ``problem``: why its last one ended early."""
+    ``is_moving``: a re-index is under way, here (``is_copying``) or elsewhere, or has died. ``copied``: chunks that the one here has done;
+    ``problem``: why the last one here ended early."""
 
     place: str
     chunks: int
     model: str | None
     wanted_model: str
     is_moving: bool
+    is_copying: bool = False
     copied: int | None = None
     problem: str | None = None
 
@@ -81,7 +82,7 @@ class TicketStore:
         self._shelves, self._embedder = shelves, embedder
         self._words = TicketWords(is_shared=shelves.is_shared)
         self._writing = asyncio.Lock()
-        self._moving: asyncio.Task[int] | None = None
+        self._moving: asyncio.Task[None] | None = None
         self._copied: int | None = None
         self._problem: str | None = None
         self._is_closing = False
@@ -107,21 +108,21 @@ class TicketStore:
         """Forgets everything of an account; how many tickets that was."""
         return await self._delete(owners_are([owner]))
 
-    async def reindex(self) -> int:
-        """Embeds everything anew with the model that is set; how many chunks. Searches go on with the old index where the model is the
-        same; imports and deletions are refused meanwhile. One that died is begun again from the start."""
-        if self._moving is None or self._moving.done():
-            self.start_reindex()
-        assert self._moving is not None  # noqa: S101 - start_reindex has set it
-        return await asyncio.shield(self._moving)
-
     def start_reindex(self) -> None:
-        """Begins a re-index and returns; ``status`` tells how far it is. Raises TicketsUnavailable where one is under way here."""
+        """Begins to embed everything anew with the model that is set, and returns; ``status`` tells how far it is. Searches go on with
+        the old index where the model is the same; imports and deletions are refused meanwhile. One that died is begun from the start.
+
+        Raises TicketsUnavailable where one is under way here."""
         if self._moving is not None and not self._moving.done():
             raise TicketsUnavailable("a re-index is under way; recoup tickets status tells how far it is")
         self._copied, self._problem = 0, None
         self._moving = asyncio.create_task(self._reindex())
         self._moving.add_done_callback(self._reindexed)
+
+    async def reindexed(self) -> None:
+        """Waits for the re-index that was begun here; raises what ended it early."""
+        if self._moving is not None:
+            await asyncio.shield(self._moving)
 
     async def status(self) -> TicketsStatus:
         """What is there; asks the store, but loads no model."""
@@ -132,6 +133,7 @@ class TicketStore:
             model=shelf.model if shelf else None,
             wanted_model=self._embedder.name,
             is_moving=shelf is not None and shelf.state == "moving",
+            is_copying=self._moving is not None and not self._moving.done(),
             copied=self._copied,
             problem=self._problem,
         )
@@ -151,15 +153,17 @@ class TicketStore:
         at = wall_now()
         made = {_cite(shelf, ticket.connection, ticket.id): ticket for ticket in tickets}  # the last one of an id stands
         rows = [row for cite, ticket in made.items() for row in _rows(cite, ticket, known.get(ticket.owner, ()), at)]
-        kept = {
-            row.cite for row in shelf.rows([f"{cite}.0" for cite in made]) if (row.cite, row.digest) in {(r.cite, r.digest) for r in rows}
-        }
-        fresh = [row for row in rows if row.cite not in kept]
-        shelf.put(fresh, self._embedder.embed([row.text for row in fresh]) if fresh else [])
-        # Only once the new text is there: a crash in between leaves a few old chunks, which the next import takes away.
-        for cite in made.keys() - kept:
-            stale = set(shelf.ids(cited_as(cite))) - {row.chunk_id for row in fresh}
-            self._forget(shelf, sorted(stale))
+        digests = {row.cite: row.digest for row in rows}
+        before = {row.cite: row.digest for row in shelf.rows([f"{cite}.0" for cite in made])}
+        kept = {cite for cite, made_from in before.items() if made_from == digests[cite]}
+        # A ticket's first chunk is written last, and removed first: while it is there with its digest, all of the ticket is there and
+        # nothing of an older text. What dies in between is put in by the same import once more.
+        fresh = sorted((row for row in rows if row.cite not in kept), key=lambda row: row.chunk_id.endswith(".0"))
+        vectors = self._embedder.embed([row.text for row in fresh]) if fresh else []
+        if replaced := sorted(digests.keys() - kept):
+            old = shelf.ids(cited_as(replaced))
+            self._forget(shelf, sorted(old, key=lambda chunk_id: not chunk_id.endswith(".0")))
+        shelf.put(fresh, vectors)
         self._words.put(shelf, fresh)
         return Imported(written=len(made) - len(kept), unchanged=len(kept))
 
@@ -168,12 +172,13 @@ class TicketStore:
         if shelf is None or shelf.count() == 0:
             return []
         _must_fit(shelf, self._embedder.name)
-        dense = shelf.nearest(self._embedder.embed([query])[0], scope.where, CANDIDATES) if weights.dense else []
-        keywords = self._words.search(shelf, query, scope.allows, CANDIDATES) if weights.keywords else []
+        keywords, has_code = self._words.search(shelf, query, scope.allows, CANDIDATES)
+        weight = weights.for_codes if has_code else weights.dense
+        dense = shelf.nearest(self._embedder.embed([query])[0], scope.where, CANDIDATES)
         rows = {row.chunk_id: row for row in shelf.rows(sorted({hit.chunk_id for hit in [*dense, *keywords]})) if scope.allows(row.owner)}
         ages = {chunk_id: (now - row.opened_at) / timedelta(days=1) for chunk_id, row in rows.items()}
         best: dict[str, Found] = {}
-        for chunk_id, score in fused(_there(dense, rows), _there(keywords, rows), ages, weights):
+        for chunk_id, score in fused(_there(dense, rows), _there(keywords, rows), ages, weight, weights):
             best.setdefault(rows[chunk_id].cite, Found(rows[chunk_id], score))
         return list(best.values())[:limit]
 
@@ -196,11 +201,11 @@ class TicketStore:
         shelf.remove(ids)
         self._words.remove(shelf, ids)
 
-    async def _reindex(self) -> int:
+    async def _reindex(self) -> None:
         async with self._writing:
             prepared = await _in_thread(lambda: prepare(self._shelves, self._embedder.name))
         if prepared is None:
-            return 0
+            return
         old, new = prepared
         while todo := await _in_thread(lambda: left_to_copy(old, new)):
             for at in range(0, len(todo), COPIED_AT_ONCE):
@@ -210,9 +215,8 @@ class TicketStore:
                 self._copied = (self._copied or 0) + await _in_thread(lambda batch=batch: copy(old, new, batch, self._embedder))
         async with self._writing:
             await _in_thread(lambda: finish(self._shelves, old, new))
-        return await _in_thread(new.count)
 
-    def _reindexed(self, task: "asyncio.Task[int]") -> None:
+    def _reindexed(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         self._problem = str(error) if error else None
 

@@ -41,7 +41,7 @@ class Words(Record):
 def templates() -> Mapping[str, Template]:
     """All templates by name; read once."""
     found = [
-        _parse(entry.name.removesuffix(".md"), entry.read_text(encoding="utf-8"))
+        parse_template(entry.name.removesuffix(".md"), entry.read_text(encoding="utf-8"))
         for entry in files("prompts").iterdir()
         if entry.name.endswith(".md")
     ]
@@ -94,8 +94,8 @@ def render_text(template: Template, slots: Mapping[str, str]) -> str:
     return f"{words.subject}\n\n{words.body}"
 
 
-def _parse(name: str, text: str) -> Template:
-    """``---``, lines of ``key: value``, ``---``, body."""
+def parse_template(name: str, text: str) -> Template:
+    """From ``---``, lines of ``key: value``, ``---`` and the body; raises Malformed."""
     if not text.startswith("---\n"):
         raise Malformed(f"template {name} has no front matter")
     head, _, body = text.removeprefix("---\n").partition("\n---\n")

@@ -180,7 +180,8 @@ _SECRETS = (
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1 [secret]"),
     (re.compile(r"\b(?:(?:sk|rk|pk)_(?:live|test)_|whsec_|rk_|sk_)[A-Za-z0-9_+/=-]{4,}"), "[secret]"),
     (re.compile(r"(://[^/\s:@]+:)[^@\s/]+@"), r"\1[secret]@"),
-    (re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "[email]"),
+    # From the beginning of a run of such characters and never back into it: else a long run without an @ takes quadratic time.
+    (re.compile(r"(?<![A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]++@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "[email]"),
 )
 
 

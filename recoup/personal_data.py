@@ -10,14 +10,28 @@ from collections.abc import Iterable
 
 from recoup.masking import redact_text
 
-SHORTEST_IBAN, LONGEST_IBAN = 15, 34
+# How long an account number of each country is (ISO 13616): words behind one are then never taken for a part of it.
+IBAN_CHARS = {
+    country: chars
+    for chars, countries in {
+        15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU XK", 21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "PT ST", 26: "IS TR",
+        27: "FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB PL SV", 29: "BR EG PS QA UA", 30: "JO KW MU", 31: "MT SC", 32: "LC",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
 SHORTEST_PHONE, LONGEST_PHONE = 7, 15
 INTERNATIONAL_PHONE = 8
 CUE_CHARS = 24
 SHORT_NAME = 2
 
-_EMAIL = re.compile(r"[\w.%+'-]+\s?(?:@|\(at\)|\[at\]|\{at\})\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]{2,})+", re.IGNORECASE)
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ .-]?[A-Za-z0-9]){11,30}")
+# From the beginning of a run of such characters and never back into it: else a long run without an @ takes quadratic time.
+_EMAIL = re.compile(
+    r"(?<![\w.+'-])[\w.+'-]++\s?(?:@|%40|\(at\)|\[at\]|\{at\})\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]{2,})+",
+    re.IGNORECASE,
+)
+_GAP = r"[\s.\u00a0-]?"
+_IBAN = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]{{2}}{_GAP}\d{{2}}(?=(?:{_GAP}[A-Za-z0-9]){{11}})")
 _DIGITS = re.compile(r"(?<![\w#.,/-])(?:\+ ?)?\(?\d(?:[ ().\u00a0\u2010-\u2015/-]{0,3}\d){6,17}(?![\w-])")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}(?:[ ]\d{1,2})?")
 # How the countries of our locales write a number without its prefix.
@@ -27,7 +41,8 @@ _GROUPED = re.compile(
     r"|[679]\d{2}(?:[ .-]\d{3}){2}|[679]\d{2}(?:[ .-]\d{2}){3}"  # Spain, Portugal
 )
 _CUE = re.compile(
-    r"(?:\btel|phone|mobile|\bcell|\bcall|\bring\b|whatsapp|\bsms\b|\btext (?:me|us)|\bfax|handy|telefon|mobil|\bruf|\banruf"
+    r"(?:\b(?:my|meine|mon|mi|o meu) (?:number|nummer|numéro|número)"
+    r"|\btel|phone|mobile|\bcell|\bcall|\bring\b|whatsapp|\bsms\b|\btext (?:me|us)|\bfax|handy|telefon|mobil|\bruf|\banruf"
     r"|portable|appel|rappel|joign|m[oó]vil|tel[eé]fono|ll[aá]m|telem[oó]vel|telefone|lig(?:ue|ar|uem))",
     re.IGNORECASE,
 )
@@ -48,19 +63,19 @@ def mask_personal(text: str, known: Iterable[str] = ()) -> str:
     masked = unicodedata.normalize("NFC", text)
     masked = _masked_names(masked, known)
     masked = _EMAIL.sub("[email]", masked)
-    masked = _IBAN.sub(_masked_iban, masked)
+    masked = _masked_ibans(masked)
     return _DIGITS.sub(_masked_phone, redact_text(masked))
 
 
-def _masked_iban(match: re.Match[str]) -> str:
-    """The longest part of it whose check digits hold; what stands behind it may be words."""
-    found = match.group()
-    ends = [index + 1 for index, char in enumerate(found) if char.isalnum()]
-    for chars in range(min(LONGEST_IBAN, len(ends)), SHORTEST_IBAN - 1, -1):
-        end = ends[chars - 1]
-        if _checks(re.sub(r"[^A-Za-z0-9]", "", found[:end]).upper()):
-            return "[iban]" + found[end:]
-    return found
+def _masked_ibans(text: str) -> str:
+    parts, done = list[str](), 0
+    for match in _IBAN.finditer(text):
+        chars = IBAN_CHARS.get(match.group()[:2].upper())
+        whole = re.compile(rf"[A-Za-z0-9](?:{_GAP}[A-Za-z0-9]){{{chars - 1}}}(?![A-Za-z0-9])").match(text, match.start()) if chars else None
+        if whole and match.start() >= done and _checks(re.sub(r"[^A-Za-z0-9]", "", whole.group()).upper()):
+            parts += (text[done : match.start()], "[iban]")
+            done = whole.end()
+    return "".join(parts) + text[done:]
 
 
 def _checks(iban: str) -> bool:
@@ -77,9 +92,10 @@ def _is_phone(written: str, before: str) -> bool:
     digits = sum(char.isdigit() for char in written)
     if not SHORTEST_PHONE <= digits <= LONGEST_PHONE or _DATE.fullmatch(written):
         return False
-    if written.startswith(("+", "00")):
+    if re.match(r"\+|00[ ]?[1-9]", written):
         return digits >= INTERNATIONAL_PHONE
-    starts_nationally = written.lstrip("(").startswith("0") and digits > INTERNATIONAL_PHONE
+    # No country's code and no area's begins with another zero; order numbers do.
+    starts_nationally = re.match(r"\(?0[1-9]", written) is not None and digits > INTERNATIONAL_PHONE
     return starts_nationally or _GROUPED.fullmatch(written) is not None or _CUE.search(before) is not None
 
 
@@ -108,7 +124,9 @@ def _masked_names(text: str, known: Iterable[str]) -> str:
 def _pattern(name: str) -> re.Pattern[str]:
     """Matches the name in a folded text, an umlaut also spelt out: Müller, Muller, Mueller."""
     spelt = {"ä": "ae?", "ö": "oe?", "ü": "ue?", "ß": "ss?", " ": r"\s+"}
-    return re.compile(r"(?<!\w)" + "".join(spelt.get(char.lower(), re.escape(_base(char))) for char in name) + r"(?!\w)")
+    pattern = "".join(spelt.get(char.lower(), re.escape(_base(char))) for char in name)
+    # A German street is as often abbreviated as not.
+    return re.compile(r"(?<!\w)" + re.sub(r"str(?:asse|ass\?e)", r"str(?:ass?e|\\.)?", pattern) + r"(?!\w)")
 
 
 def _base(char: str) -> str:

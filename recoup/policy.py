@@ -147,7 +147,7 @@ class PlanRules(Record):
     explore_loses_at_most: Share = 0.01
     attempt_cost_major: Major = Decimal("0.10")
     attempt_share: Share = 0.03
-    customer_worth_invoices: Annotated[float, Field(ge=0)] = 1.5
+    customer_worth_invoices: Annotated[float, Field(ge=0)] = 0.75
     lost_per_day: Annotated[float, Field(ge=0, lt=1)] = 0.015
     person_cost_major: Major = Decimal(15)
     no_retry_weekdays: dict[str, tuple[Weekday, ...]] = {}

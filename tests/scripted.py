@@ -1,130 +1,150 @@
-"""The model port as it is in production, on a wire that answers by a script: what goes over it is parsed, bounded and counted as ever."""
+"""A tiny world whose every turn a test writes down, and policies that do what they are told: what the rollout makes of both can be counted.
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+Every case fails at noon of Wednesday, March 11, 2026, 49.00 on a Visa card, declined for funds, unless a test says otherwise.
+"""
 
-from langgraph.checkpoint.memory import InMemorySaver
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from agents.model import Chains, ChatModels
-from agents.model_wire import Asked, Endpoint, Failed, Spoken, Wire
-from graph.build import build_graph
-from graph.state import RecoveryState, start_on
-from recoup.facts import CaseFacts
-from recoup.model_books import Books, OpenBooks
-from recoup.model_port import Failure, NoModel
-from recoup.policy import Policy
-from recoup.texts import Known, NoTexts, RawText, TextSource
-from tests.worlds import World, thread
+from evals.backtest.outcome import CaseOutcome
+from evals.backtest.rollout import Move, Policy, Seen, play
+from tools.sandbox.protocol import (
+    AttemptResult,
+    Channel,
+    ContactKind,
+    Credential,
+    Decline,
+    EventKind,
+    FailedInvoice,
+    OracleBound,
+    WorldEvent,
+)
 
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Prompted:
-    """One call on the wire. ``agent`` is told by the shape of the answer that it asks for."""
-
-    messages: Sequence[Json]
-    tools: Sequence[Json]
-
-    @property
-    def agent(self) -> str:
-        fields = self.tools[-1]["function"]["parameters"]["properties"]
-        return next((agent for field, agent in AGENTS.items() if field in fields), "unknown")
-
-    @property
-    def text(self) -> str:
-        return "\n".join(str(message.get("content") or "") for message in self.messages)
-
-    @property
-    def tool_names(self) -> list[str]:
-        return [tool["function"]["name"] for tool in self.tools if tool["function"]["name"] != "answer"]
+FAILED_AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
+FUNDS, STOLEN, EXPIRED = Decline("insufficient_funds"), Decline("stolen_card"), Decline("expired_card")
+AWAY = Decline("issuer_not_available", network_code="91")
+CARD = Credential("card", brand="visa", funding="debit", country="US", issuer="bank", expires="2029-01")
+NEW_CARD = Credential("new", brand="visa", funding="debit", country="US", issuer="bank", expires="2031-01")
 
 
-AGENTS = {"texts": "reader", "to": "orchestrator", "root_cause": "exception", "sms": "communication", "actions": "undefended"}
-Script = Callable[[Prompted], Spoken | Failed]
+def day(number: float) -> datetime:
+    """So many days after the failure."""
+    return FAILED_AT + timedelta(days=number)
 
 
-class ScriptedWire(Wire):
-    """``prompted`` is everything that was asked, in order."""
-
-    def __init__(self, script: Script) -> None:
-        super().__init__(Endpoint(base_url="http://127.0.0.1:1/v1", api_key="sk-test", call_seconds=5.0))
-        self.script = script
-        self.prompted: list[Prompted] = []
-
-    async def speak(self, model: str, messages: Sequence[Json], tools: Sequence[Json], output_tokens: int) -> Spoken | Failed:
-        asked = Prompted(messages=[dict(message) for message in messages], tools=tools)
-        self.prompted.append(asked)
-        return self.script(asked)
-
-    def asked_of(self, agent: str) -> list[Prompted]:
-        return [asked for asked in self.prompted if asked.agent == agent]
-
-
-def scripted(wire: ScriptedWire, books: Books | None = None) -> ChatModels:
-    """The port on this wire: one model, no second try."""
-    return ChatModels(Chains(default=("gpt-4o-mini",), retries=0), wire, books or OpenBooks())
-
-
-def says(value: object) -> Spoken:
-    """The answer, as the port wants it."""
-    return calls(("answer", value if isinstance(value, str) else json.dumps(value)))
-
-
-def calls(*asked: tuple[str, str]) -> Spoken:
-    """Tools that the model calls."""
-    return Spoken(calls=tuple(Asked(name=name, args=args) for name, args in asked), content="", tokens=(100, 20))
-
-
-def numbered(asked: Prompted) -> int:
-    """How many texts the reader was shown."""
-    return sum(line.startswith("Text ") for line in str(asked.messages[-1]["content"]).split("\n"))
-
-
-def reads(asked: Prompted, **fields: object) -> Spoken:
-    """One and the same reading of every text that was shown."""
-    return says({"texts": [{"number": number, "intent": "other", **fields} for number in range(1, numbered(asked) + 1)]})
-
-
-def notes(**fields: object) -> Json:
-    """Notes on a case that break no rule."""
-    told: Json = {
-        "root_cause": "unclear",
-        "resolution": "answer_customer",
-        "summary": "Somebody wrote and waits for an answer; the last try failed.",
-        "evidence": ["case", "attempt-1"],
+def failed_invoice(case: str = "case", **changes: Any) -> FailedInvoice:
+    """One whose first charge was declined."""
+    values: dict[str, Any] = {
+        "case": case,
+        "account": f"account of {case}",
+        "amount_minor": 4900,
+        "currency": "USD",
+        "failed_at": FAILED_AT,
+        "decline": FUNDS,
+        "credential": CARD,
+        "country": "US",
+        "timezone": "UTC",
     }
-    return told | fields
+    return FailedInvoice(**(values | changes))
 
 
-class TextsInMemory:
-    """A TextSource: the same words for every text, or those by its id."""
+@dataclass
+class Script:
+    """``pays``: from which day to which a charge goes through, of the old card and of the new one alike. ``events``: by day. ``answers``:
+    the events that messages bring, one each, so many days after. ``declines``: what charges are told, the last of them for ever."""
 
-    def __init__(self, words: dict[str, str] | str, names: tuple[str, ...] = (), account_ids: tuple[str, ...] = ()) -> None:
-        self.texts, self.known = words, Known(names=names, account_ids=account_ids)
-
-    async def words(self, account_id: str, ids: Sequence[str]) -> tuple[tuple[RawText, ...], Known]:
-        def of(text_id: str) -> str:
-            return self.texts if isinstance(self.texts, str) else self.texts[text_id]
-
-        return tuple(RawText(id=text_id, text=of(text_id)) for text_id in ids), self.known
+    pays: tuple[float, float] = (999.0, 999.0)
+    events: Sequence[tuple[float, EventKind]] = ()
+    answers: Sequence[tuple[float, EventKind]] = ()
+    declines: Sequence[Decline] = (FUNDS,)
+    invoice: FailedInvoice = field(default_factory=failed_invoice)
 
 
-class Run:
-    """One decision through the full graph, without a database."""
+class ScriptedWorld:
+    """One script for each case. ``done``: what was done to them, in order: the day, the deed, and on what."""
 
-    def __init__(
-        self, facts: CaseFacts, policy: Policy | None = None, script: Script | None = None, texts: TextSource | None = None
-    ) -> None:
-        self.books, self.wire = OpenBooks(), ScriptedWire(script or (lambda _: Failed(Failure.TIMEOUT, "nobody is there")))
-        world = World(facts, policy)
-        model = scripted(self.wire, self.books) if script else NoModel()
-        self.graph = build_graph(replace(world.deps(), model=model, texts=texts or NoTexts()), InMemorySaver())
-        self.facts, self.policy = facts, world.policy
+    def __init__(self, *scripts: Script) -> None:
+        self.scripts = scripts or (Script(),)
+        self.done: list[tuple[float, str, str]] = []
 
-    async def start(self) -> RecoveryState:
-        """To the end, or to the question."""
-        state: Any = await self.graph.ainvoke(start_on(self.facts, 1, self.policy), thread("dec_1"), durability="exit")
-        return cast("RecoveryState", state)
+    def open(self, count: int, seed: int) -> list[FailedInvoice]:
+        """As many cases as are asked for, the scripts taking turns."""
+        self._of = {f"case{number}": self.scripts[number % len(self.scripts)] for number in range(count)}
+        self._pending = {case: [self._event(at, kind) for at, kind in script.events] for case, script in self._of.items()}
+        self._answers = {case: list(script.answers) for case, script in self._of.items()}
+        self._declines = {case: list(script.declines) for case, script in self._of.items()}
+        self.done = []
+        invoices = [(case, script.invoice) for case, script in self._of.items()]
+        return [replace(invoice, case=case, account=f"account of {case} {seed}") for case, invoice in invoices]
+
+    def attempt(self, case: str, at: datetime, credential: str) -> AttemptResult:
+        """Goes through on the days of the script."""
+        self.done.append((self._day(at), "attempt", credential))
+        begins, ends = self._of[case].pays
+        if begins <= self._day(at) <= ends:
+            return AttemptResult(approved=True)
+        declines = self._declines[case]
+        return AttemptResult(approved=False, decline=declines.pop(0) if len(declines) > 1 else declines[0])
+
+    def contact(self, case: str, at: datetime, channel: Channel, kind: ContactKind) -> None:
+        """Brings the next answer."""
+        self.done.append((self._day(at), channel, kind))
+        if self._answers[case]:
+            after, event = self._answers[case].pop(0)
+            self._pending[case].append(self._event(self._day(at) + after, event))
+
+    def advance(self, case: str, until: datetime) -> list[WorldEvent]:
+        """What was due by then."""
+        due = sorted((event for event in self._pending[case] if event.at <= until), key=lambda event: event.at)
+        self._pending[case] = [event for event in self._pending[case] if event.at > until]
+        return due
+
+    def oracle(self, case: str) -> OracleBound:
+        """Whoever has read the script charges once."""
+        pays = self._of[case].pays[0] <= 28
+        return OracleBound(4890.0 if pays else 0.0, 1.0 if pays else 0.0, 4890.0 if pays else 0.0)
+
+    def _event(self, at: float, kind: EventKind) -> WorldEvent:
+        return WorldEvent(day(at), kind, NEW_CARD if kind == "method_updated" else None)
+
+    def _day(self, at: datetime) -> float:
+        return round((at - FAILED_AT).total_seconds() / 86_400, 4)
+
+
+@dataclass
+class Told:
+    """A policy that makes its moves one after the other, and keeps what it saw whenever it was asked."""
+
+    moves: list[Move]
+    name: str = "told"
+    saw: list[Seen] = field(default_factory=list[Seen])
+
+    def next(self, seen: Seen) -> Move | None:
+        """The first move that has not been made."""
+        self.saw.append(replace(seen, tried=list(seen.tried), sent=list(seen.sent)))
+        made = len(seen.tried) + len(seen.sent)
+        return self.moves[made] if made < len(self.moves) else None
+
+
+def charge(at: float, **told: Any) -> Move:
+    """A charge on that day."""
+    return Move(day(at), "attempt", **told)
+
+
+def message(at: float, **told: Any) -> Move:
+    """A message on that day."""
+    return Move(day(at), "message", **told)
+
+
+def played_by(policy: Policy, script: Script | None = None) -> tuple[CaseOutcome, ScriptedWorld]:
+    """One case of one script under a policy, and what was done to it."""
+    world = ScriptedWorld(script or Script())
+    [invoice] = world.open(1, 1)
+    return play(world, invoice, policy, seed=1), world
+
+
+def two_kinds() -> ScriptedWorld:
+    """A factory for backtests by name: half of the customers can pay from the sixth day on, the others never."""
+    return ScriptedWorld(Script(pays=(5.5, 60.0)), Script())

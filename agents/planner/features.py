@@ -18,7 +18,6 @@ NAMES = (
     "days_since_failure",
     "hours_since_try",
     "tries_in_5_days",
-    "local_hour",
     "weekday",
     "day_of_month",
     "group",
@@ -39,7 +38,6 @@ NAMES = (
     "funding",
     "brand",
     "issuer_logit",
-    "first_hour",
 )
 FUNDINGS = ("debit", "credit", "prepaid")
 BRANDS = ("visa", "mastercard", "amex", "discover")
@@ -78,7 +76,6 @@ def features(belief: Belief, at: Floats, chances: Floats | None = None) -> Float
         (at - situation.failed_at) / DAY,
         (at - last) / HOUR,
         recent,
-        local % 24,
         (local // 24 + 3) % 7,
         (dates - dates.astype("datetime64[M]")).astype(np.int64) + 1,
         *_standing(belief, float(by_calendar.max() / max(of_paydays, 1e-12))),
@@ -114,7 +111,6 @@ def _standing(belief: Belief, certainty: float) -> tuple[float, ...]:
         float(FUNDINGS.index(situation.funding)) if situation.funding in FUNDINGS else UNKNOWN,
         float(BRANDS.index(situation.brand)) if situation.brand in BRANDS else UNKNOWN,
         log(issuer / (1 - issuer)) if issuer is not None else UNKNOWN,
-        (situation.failed_at / HOUR + situation.offset_hours) % 24,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from agents.planner.belief import Belief, believe
 from agents.planner.features import NAMES, features
+from agents.planner.hours import NO_HOURS, Hours
 from agents.planner.paydays import Floats
 from agents.planner.prior import Prior, published
 from agents.planner.response import Response, published_response
@@ -51,6 +52,7 @@ class Model:
     response: Response
     trees: Trees = NO_TREES
     spread: Spread = NOTHING_SEEN
+    hours: Hours = NO_HOURS
     told: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def believe(self, situation: Situation) -> Belief:
@@ -58,18 +60,19 @@ class Model:
         return believe(situation, self.prior)
 
     def correct(self, belief: Belief, at: Floats, chances: Floats) -> Floats:
-        """The chances of every truth at each time (see ``Belief.chances``) as the trees see them: each moved by the same odds."""
-        if not len(self.trees.roots):
-            return chances
-        odds = np.exp(self.trees.add(features(belief, at, chances)))
-        return chances * odds / (1 - chances + chances * odds)
+        """The chances of every truth at each time (see ``Belief.chances``) as the trees see them, each moved by the same odds, and by the
+        hours of the day."""
+        if len(self.trees.roots):
+            odds = np.exp(self.trees.add(features(belief, at, chances)))
+            chances = chances * odds / (1 - chances + chances * odds)
+        return self.hours.applied(chances, at, belief.situation.offset_hours)
 
     def chance(self, situation: Situation, at: Floats) -> tuple[Floats, Floats]:
         """How likely a charge at each time (POSIX seconds) is approved, and one standard deviation of that."""
         belief = self.believe(situation)
         prior = np.clip(belief.expected(at), 1e-6, 1 - 1e-6)
         logit = np.log(prior / (1 - prior)) + self.trees.add(features(belief, at))
-        chance = 1 / (1 + np.exp(-logit))
+        chance = self.hours.applied(1 / (1 + np.exp(-logit)), at, situation.offset_hours)
         return chance, self.spread.deviation(chance)
 
 
@@ -88,6 +91,7 @@ def model_text(model: Model) -> str:
         "moods": model.prior.moods.tolist(),
         "response": model.response.document(),
         "trees": model.trees.document(),
+        "hours": [model.hours.cosine, model.hours.sine],
         "spread": {"ends": model.spread.ends.tolist(), "attempts": model.spread.attempts.tolist()},
         "told": dict(model.told),
     }
@@ -120,11 +124,38 @@ def parse_model(text: str) -> Model:
         np.array(document["ways"]),
         np.array(document["moods"]),
     )
-    return Model(
+    model = Model(
         name=name_of(text),
         prior=prior,
         response=Response(**document["response"]),
         trees=trees_from(document["trees"]),
         spread=Spread(np.array(document["spread"]["ends"]), np.array(document["spread"]["attempts"])),
+        hours=Hours(*document["hours"]),
         told=document["told"],
     )
+    _require_fits(model)
+    return model
+
+
+def _require_fits(model: Model) -> None:
+    """A file that only looks like a model must fail when a person names it, not in the middle of a decision."""
+    first, prior, trees, spread = published(), model.prior, model.trees, model.spread
+    if prior.truths.keys() != first.truths.keys():
+        raise ValueError("its truths are of other groups of declines")
+    for told, expected in [
+        *((prior.truths[g], first.truths[g]) for g in first.truths),
+        (prior.ways, first.ways),
+        (prior.moods, first.moods),
+    ]:
+        if told.shape != expected.shape or not np.isfinite(told).all() or told.min() < 0 or told.sum() <= 0:
+            raise ValueError("its weights are not those of the truths that are thought of")
+    if len(model.response.days) != len(model.response.moves) or not np.isfinite([*model.response.days, *model.response.moves]).all():
+        raise ValueError("what messages do is not told for each of its days")
+    nodes = len(trees.feature)
+    if {len(column) for column in (trees.value, trees.left, trees.right, trees.nan_left)} != {nodes}:
+        raise ValueError("its trees lack nodes")
+    places = np.concatenate([trees.left, trees.right, trees.roots])
+    if len(places) and not (places.min() >= 0 and places.max() < nodes and trees.feature.max() < len(NAMES)):
+        raise ValueError("its trees point to nodes or features that are not there")
+    if not len(spread.ends) or len(spread.ends) != len(spread.attempts) or np.any(np.diff(spread.ends) <= 0):
+        raise ValueError("how sure it is is not told by height")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.planner.belief import Belief
 from agents.planner.model import Model
@@ -22,12 +23,12 @@ MOST_CHARGE_TIMES = 48
 # Once a charge has failed in a pay period, so much is left of the chance of another in the same one.
 SAME_PERIOD_TIMES = 0.3
 TOO_UNLIKELY = 5e-4  # truths of less weight are left out of a plan
-APART_HOURS, APART_HOURS_WHERE_AWAY = 24.0, 4.0
+APART_HOURS, APART_HOURS_WHERE_AWAY = 60.0, 4.0
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A chosen step. ``brings``: under every truth, how likely it brings the money."""
+    """A chosen step. ``brings``: under every truth, how likely it brings the money; ``payday``: of a charge, which one came before it."""
 
     kind: Kind
     at: float
@@ -36,6 +37,7 @@ class _Step:
     price: float
     chance: float
     channel: str | None = None
+    payday: Ints | None = None
 
 
 @dataclass
@@ -54,7 +56,7 @@ class _Board:
     alone: Floats
     payday: Ints
     apart: float
-    open: Floats
+    open: NDArray[np.bool_]
     steps: list[_Step] = field(default_factory=list[_Step])
 
 
@@ -138,7 +140,9 @@ def _best_charge(board: _Board, spans: _Spans) -> tuple[float, _Step] | None:
     gains = np.where(board.open, _gains(board, spans, board.at, board.brings, nothing, nothing + price), -np.inf)
     best = int(np.argmax(gains))
     brings = board.brings[:, best]
-    return float(gains[best]), _Step("retry", float(board.at[best]), brings, 0.0, price, float(board.weights @ brings))
+    return float(gains[best]), _Step(
+        "retry", float(board.at[best]), brings, 0.0, price, float(board.weights @ brings), payday=board.payday[:, best]
+    )
 
 
 def _best_message(board: _Board, spans: _Spans, model: Model) -> tuple[float, _Step] | None:
@@ -155,7 +159,7 @@ def _best_message(board: _Board, spans: _Spans, model: Model) -> tuple[float, _S
     in_window = 1 - np.exp(-np.maximum(terms.window_end - at, 0.0) / DAY / response.delay_days)
     for channel in situation.channels:
         moves = response.moved(at, situation.failed_at, len(before), channel, needs_customer=situation.needs_customer) * in_window
-        loses = response.lost(at, max(before, default=None), len(before))
+        loses = response.lost(at, max(before, default=None), len(before), channel)
         price = terms.message_minor.get(channel, 0.0) + loses * terms.customer_worth_invoices * situation.amount_minor
         gains = _gains(board, spans, at, moves, loses, price)
         best = int(np.argmax(gains))
@@ -166,7 +170,7 @@ def _best_message(board: _Board, spans: _Spans, model: Model) -> tuple[float, _S
 
 
 def _choose(board: _Board, step: _Step) -> None:
-    board.steps = sorted([*board.steps, step], key=lambda s: s.at)
+    board.steps = sorted([*(_after(step, other) for other in board.steps), step], key=lambda s: s.at)
     if step.kind == "write":
         return
     chosen = int(np.argmin(np.abs(board.at - step.at)))
@@ -174,6 +178,14 @@ def _choose(board: _Board, step: _Step) -> None:
     of_chosen = board.payday[:, chosen : chosen + 1]
     again = (board.payday == of_chosen) & (of_chosen >= 0) & (board.at > step.at)[None, :]
     board.brings = np.where(again, board.brings * SAME_PERIOD_TIMES, board.brings)
+
+
+def _after(step: _Step, other: _Step) -> _Step:
+    """``other``, which was chosen before; where it comes after ``step`` in the same pay period, it counts with that charge failed."""
+    if step.payday is None or other.payday is None or other.at < step.at:
+        return other
+    same = (other.payday == step.payday) & (step.payday >= 0)
+    return replace(other, brings=np.where(same, other.brings * SAME_PERIOD_TIMES, other.brings))
 
 
 def _told(board: _Board, belief: Belief, left_out: list[tuple[float, _Step]]) -> Plan:

@@ -24,6 +24,7 @@ class Response:
     other_channel_times: Mapping[str, float]
     delay_days: float
     annoyed: float
+    annoyed_other_times: Mapping[str, float]
     annoyed_more_times: float
     annoyed_soon_times: float
     soon_hours: float
@@ -33,9 +34,9 @@ class Response:
         share = np.interp((at - failed_at) / DAY, self.days, self.moves) * self.tired_times**ordinal
         return share * self.other_channel_times.get(channel, 1.0) * (self.needed_times if needs_customer else 1.0)
 
-    def lost(self, at: Floats, last: float | None, ordinal: int) -> Floats:
+    def lost(self, at: Floats, last: float | None, ordinal: int, channel: str) -> Floats:
         """How likely it makes them leave; ``last``: when the message before it came."""
-        share = self.annoyed * self.annoyed_more_times**ordinal
+        share = self.annoyed * self.annoyed_more_times**ordinal * self.annoyed_other_times.get(channel, 1.0)
         if last is None:
             return np.full(len(at), share)
         return np.where(np.abs(at - last) < self.soon_hours * HOUR, share * self.annoyed_soon_times, share)

@@ -24,7 +24,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("api.cli.keys", "command", "Create, list and revoke API keys."),
     "explain-decline": ("api.cli.explain_decline", "command", "Say what a decline code means and what is allowed after it."),
     "rules": ("api.cli.rules", "command", "Check the rules of retrying; list codes that nobody knows."),
+    "evals": ("api.cli.evals", "command", "Run evals, compare two runs, make samples of people's answers."),
     "shadow": ("api.cli.shadow", "command", "Report what was decided in shadow mode."),
+    "backtest": ("api.cli.backtest", "command", "Play policies on simulated failed payments and compare them."),
+    "evaluate": ("api.cli.evaluate", "command", "Tell from logged decisions what another policy would have come to."),
+    "train": ("api.cli.train", "command", "Learn from a history how likely charges are approved."),
+    "world": ("api.cli.world", "command", "Look at a simulated world; write a history of one."),
+    "tickets": ("api.cli.tickets", "command", "Put in, search and forget what customers wrote before."),
     "models": ("api.cli.models", "command", "Show the language models, their budgets, and what was spent."),
     "policy": ("api.cli.policy", "command", "Show, set, compare and test policies."),
 }

@@ -14,6 +14,8 @@ from tools.sandbox.protocol import COSTS, Channel, ContactKind, Credential, Decl
 NOTICED_EVERY = timedelta(hours=6)
 LATE = timedelta(days=32)  # how long after the window news are still listened to
 PLAYED = timedelta(days=60)
+# What is told at an instant came before what is done at it.
+JUST_BEFORE = timedelta(microseconds=1)
 NO_MORE = 400  # deeds on one case: a policy that does more has lost its way
 
 
@@ -140,7 +142,7 @@ class _Game:
                 if event.kind in {"cancelled", "disputed"}:
                     return "cancelled" if event.kind == "cancelled" else "disputed"
                 if event.kind == "method_updated" and event.credential is not None:
-                    seen.credential, seen.updated_at, seen.barred = event.credential, event.at, False
+                    seen.credential, seen.updated_at, seen.barred = event.credential, event.at - JUST_BEFORE, False
                     seen.standing.update(event.credential, event.at)
                 elif event.kind == "replied":
                     seen.replied_at = event.at

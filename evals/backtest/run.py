@@ -9,7 +9,7 @@ from itertools import product
 from multiprocessing import get_context
 from typing import cast
 
-from agents.planner.model import Model, cold_model, parse_model
+from agents.planner.model import COLD, Model, cold_model, parse_model
 from evals.backtest.baselines import LADDERS, baseline
 from evals.backtest.figures import NEVER, ORACLE, RECOUP, Comparison
 from evals.backtest.outcome import Bound, CaseOutcome
@@ -127,9 +127,9 @@ class _Process:
             raise Misconfigured(f"there is no policy {name!r}")
         return found
 
-    def cases(self, task: _Part) -> list[FailedInvoice]:
-        """This task's share, of a world that has just begun anew."""
-        return self.world.open(self.backtest.cases, task.seed)[task.number :: task.parts]
+    def open(self, seed: int) -> list[FailedInvoice]:
+        """All cases of a seed, in a world that has just begun anew."""
+        return self.world.open(self.backtest.cases, seed)
 
 
 _process: list[_Process] = []
@@ -141,10 +141,13 @@ def _start(backtest: Backtest) -> None:
 
 def _play(task: _Part) -> Played | list[Bound]:
     process = _process[0]
-    cases = process.cases(task)
+    invoices = process.open(task.seed)
+    cases = invoices[task.number :: task.parts]
     if task.policy == ORACLE:
         return [_bound(process.world, invoice, task.seed) for invoice in cases]
     policy = process.policy(task.policy)
+    if isinstance(policy, Recoup) and policy.model.name != COLD:
+        policy = policy.acquainted(invoices)
     outcomes: Iterator[CaseOutcome] = (play(process.world, invoice, policy, seed=task.seed) for invoice in cases)
     return played(outcomes)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from evals.bench import appends, decisions, jobs, memory_use, past, platform_calls, rules, scaling, webhooks
+from evals.bench import appends, backtests, decisions, jobs, memory_use, past, plans, platform_calls, rules, scaling, webhooks
 from evals.bench.figure import Figure, tell
 from evals.bench.server import Server, server
 
@@ -18,6 +18,7 @@ Benchmark = Callable[[Server, Path], AsyncGenerator[Figure]]
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "rules": rules.figures,
+    "plan": plans.figures,
     "webhooks": webhooks.figures,
     "appends": appends.figures,
     "jobs": jobs.figures,
@@ -26,19 +27,23 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "memory": memory_use.figures,
     "platform-calls": platform_calls.figures,
 }
-BACKFILL = "backfill"
-INVOICES = 10_000
+BACKFILL, BACKTEST = "backfill", "backtest"
+INVOICES, CASES = 10_000, 10_000
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice([*BENCHMARKS, BACKFILL]), help="Measure only this; may be given several times.")
+@click.option(
+    "--only", multiple=True, type=click.Choice([*BENCHMARKS, BACKTEST, BACKFILL]), help="Measure only this; may be given several times."
+)
 @click.option("--invoices", default=INVOICES, show_default=True, help="How many a backfill reads. Its memory is promised for 100000.")
-def main(only: tuple[str, ...], invoices: int) -> None:
+@click.option("--cases", default=CASES, show_default=True, help="At how many a backtest's memory is measured. It is promised for 100000.")
+def main(only: tuple[str, ...], invoices: int, cases: int) -> None:
     """Measure Recoup beside its yardsticks on a PostgreSQL of its own, or on RECOUP_TEST_DATABASE_URL.
 
     Only ratios count: absolute figures are this machine's.
     """
-    asyncio.run(measure({**BENCHMARKS, BACKFILL: partial(past.figures, invoices=invoices)}, only))
+    sized = {BACKTEST: partial(backtests.figures, cases=cases), BACKFILL: partial(past.figures, invoices=invoices)}
+    asyncio.run(measure({**BENCHMARKS, **sized}, only))
 
 
 async def measure(benchmarks: Mapping[str, Benchmark], only: tuple[str, ...]) -> None:

@@ -12,13 +12,13 @@ from agents.planner.trees import NO_TREES, Trees, trees_of
 from evals.training.tables import Table
 from recoup.errors import Misconfigured
 
-MOST_TREES, PATIENCE = 200, 15
-FEWEST_EXAMPLES = 1000
+MOST_TREES, PATIENCE = 120, 15
+FEWEST_EXAMPLES, EXAMPLES_A_TREE = 500, 25
 THREADS = 2
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 15,
-    "learning_rate": 0.07,
+    "learning_rate": 0.08,
     "min_data_in_leaf": 100,
     "lambda_l2": 5.0,
     "feature_fraction": 0.7,
@@ -53,18 +53,18 @@ def grow(table: Table, rounds: int, threads: int = THREADS) -> Grown:
 
 
 def grow_until(table: Table, others: Table, threads: int = THREADS) -> Grown:
-    """As many trees as make ``others`` likelier; none where there are too few examples, or where even those gain no more than chance."""
+    """As many trees as make ``others`` likelier; none where there are too few examples, or where even the first makes them less likely."""
     if len(table) < FEWEST_EXAMPLES or not len(others):
         return NOTHING_GROWN
     lightgbm, data = _lightgbm(), _dataset(table)
     booster = lightgbm.train(
         _parameters(len(table), threads),
         data,
-        MOST_TREES,
+        min(MOST_TREES, len(table) // EXAMPLES_A_TREE),
         valid_sets=[_dataset(others, data)],
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
     )
-    grown = _grown(booster, int(booster.best_iteration) or MOST_TREES)
+    grown = _grown(booster, int(booster.best_iteration) or booster.current_iteration())
     return grown if _gains(others, grown.trees) else NOTHING_GROWN
 
 
@@ -77,14 +77,12 @@ def chances(table: Table, trees: Trees) -> Floats:
 
 
 def _gains(others: Table, trees: Trees) -> bool:
-    """Whether the trees explain the others better by more than one standard error."""
-    before, after = (_losses(chances(others, some), others) for some in (NO_TREES, trees))
-    gain = before - after
-    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
+    before, after = (_loss(chances(others, some), others) for some in (NO_TREES, trees))
+    return after < before
 
 
-def _losses(chance: Floats, table: Table) -> Floats:
-    return -np.log(np.clip(np.where(table.approved, chance, 1 - chance), 1e-9, 1.0))
+def _loss(chance: Floats, table: Table) -> float:
+    return float(-np.log(np.clip(np.where(table.approved, chance, 1 - chance), 1e-9, 1.0)).mean())
 
 
 def _parameters(examples: int, threads: int) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from evals.training.tables import Table
 ENDS = np.array([0.0, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.65, 0.80])
 
 
-def spread_of(taught: Floats, kept_back: Table, chance: Floats) -> Spread:
-    """``taught``: the chances of the attempts that were learned from; ``chance``: those of the attempts kept back."""
+def spread_of(taught: Floats, each: int, kept_back: Table, chance: Floats) -> Spread:
+    """``taught``: the chances of attempts learned from, each standing for so many; ``chance``: those of the attempts kept back."""
     if not len(taught):
         return NOTHING_SEEN
-    attempts = np.bincount(_place(taught), minlength=len(ENDS)).astype(np.float64)
+    attempts = np.bincount(_place(taught), minlength=len(ENDS)).astype(np.float64) * each
     place = _place(chance)
     for number in range(len(ENDS)):
         there = place == number

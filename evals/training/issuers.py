@@ -22,7 +22,8 @@ def issuer_shares(history: History) -> Floats:
     charges, went_through = (_counted(bank, at, approved)[k] - _counted(mine.astype(np.int64), at, approved)[k] for k in (0, 1))
     shares = np.full(len(history), np.nan)
     known = charges >= FEWEST
-    shares[rows[known]] = went_through[known] / charges[known]
+    # As if one more of each had been: a bank of which none went through is no bank of which none ever will.
+    shares[rows[known]] = (went_through[known] + 1) / (charges[known] + 2)
     return shares
 
 

@@ -6,6 +6,7 @@ Each figure of the published response is moved by a factor, (k + seen) / (k + ex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,7 @@ EXPECTED_MOVES, EXPECTED_LOSSES = 20.0, 10.0  # what is published counts as so m
 KNOWN_DAYS = 300.0  # and the rate of all days without a message as so many of each kind
 DAY_ENDS = np.array([3.0, 7.0, 14.0])
 ROUNDS = 20
+LEAST_DELAY = 0.05
 MOVES = frozenset(EVENTS.index(event) for event in ("method_updated", "paid_by_link"))
 LOSSES = frozenset({EVENTS.index("cancelled")})
 FIRST_CHANNEL = "email"
@@ -40,7 +42,7 @@ class Case:
 @dataclass(frozen=True)
 class Heard:
     """One entry a message. ``days``: how long what followed was watched. ``moved`` and ``lost``: what followed, less what would have come
-    anyway."""
+    anyway; ``waited``: the days until they moved, less those of what would have come anyway."""
 
     after: Floats
     ordinal: Floats
@@ -50,6 +52,7 @@ class Heard:
     days: Floats
     moved: Floats
     lost: Floats
+    waited: Floats
 
 
 def fit_response(records: Records, published: Response) -> tuple[Response, int]:
@@ -58,36 +61,54 @@ def fit_response(records: Records, published: Response) -> tuple[Response, int]:
     heard = _heard(cases)
     if not len(heard.after):
         return published, 0
-    return _moved(heard, published), len(heard.after)
+    delay = (EXPECTED_MOVES * published.delay_days + heard.waited.sum()) / (EXPECTED_MOVES + heard.moved.sum())
+    return _moved(heard, replace(published, delay_days=float(np.clip(delay, LEAST_DELAY, FOLLOWED_DAYS)))), len(heard.after)
 
 
 def cases_of(records: Records) -> Iterator[Case]:
-    """Every invoice whose first charge failed."""
+    """Every invoice whose first charge failed. Where the history was cut by what was logged, only those that somebody watched: of a past
+    that is there beside them nobody wrote down what customers did."""
     columns = records.columns
     end = float(columns.at.max()) if len(columns) else 0.0
-    names = ("invoice", "at", "kind", "approved", "event", "channel", "needs_customer")
-    rows = zip(*(getattr(columns, name).tolist() for name in names), strict=True)
-    for _, group in groupby(rows, key=lambda row: row[0]):
-        of_invoice = list(group)
-        first = next((row for row in of_invoice if row[2] == ATTEMPT), None)
-        if first is not None and not first[3]:
-            yield _case([row for row in of_invoice if row[1] >= first[1]], first[1], first[6], end)
+    rows = map(_Row, *(getattr(columns, name).tolist() for name in _Row._fields))
+    for _, group in groupby(rows, key=lambda row: row.account):
+        invoices = [list(of_invoice) for _, of_invoice in groupby(group, key=lambda row: row.invoice)]
+        newest = max(row.at for of_invoice in invoices for row in of_invoice[:1])
+        for of_invoice in invoices:
+            first = next((row for row in of_invoice if row.kind == ATTEMPT), None)
+            is_watched = not records.only_logged or of_invoice[0].at == newest or any(row.is_logged for row in of_invoice)
+            if first is not None and not first.approved and is_watched:
+                yield _case([row for row in of_invoice if row.at >= first.at], first, end)
 
 
-def _case(rows: list[tuple[int, float, int, bool, int, int, bool]], start: float, needs: bool, end: float) -> Case:
-    closed, messages = min((end - start) / DAY, WINDOW.total_seconds() / DAY), list[tuple[float, str]]()
+class _Row(NamedTuple):
+    account: int
+    invoice: int
+    at: float
+    kind: int
+    approved: bool
+    by_customer: bool
+    needs_customer: bool
+    channel: int
+    event: int
+    is_logged: bool
+
+
+def _case(rows: list[_Row], first: _Row, end: float) -> Case:
+    closed, messages = min((end - first.at) / DAY, WINDOW.total_seconds() / DAY), list[tuple[float, str]]()
     moved = lost = None
-    for _, at, kind, approved, event, channel, _ in rows:
-        day = (at - start) / DAY
+    for row in rows:
+        day = (row.at - first.at) / DAY
         if day > closed:
             break
-        if kind == MESSAGE:
-            messages.append((day, CHANNELS[channel]))
-        if approved or event in OVER or event in MOVES:
+        if row.kind == MESSAGE:
+            messages.append((day, CHANNELS[row.channel]))
+        if row.approved or row.event in OVER or row.event in MOVES:
             closed = day
-            moved, lost = (day if event in MOVES else None), (day if event in LOSSES else None)
+            is_own = row.event in MOVES or (row.approved and row.by_customer)
+            moved, lost = (day if is_own else None), (day if row.event in LOSSES else None)
             break
-    return Case(needs, closed, tuple(messages), moved, lost)
+    return Case(first.needs_customer, closed, tuple(messages), moved, lost)
 
 
 def _heard(cases: list[Case]) -> Heard:
@@ -101,10 +122,11 @@ def _heard(cases: list[Case]) -> Heard:
             kind = (int(case.needs_customer), int(np.searchsorted(DAY_ENDS, day, side="right")))
             came = [float(at is not None and day <= at <= until) - rate[kind] * (until - day) for at, rate in _both(case, moves, losses)]
             since = day - case.messages[number - 1][0] if number else np.inf
-            rows.append((day, number, case.needs_customer, since, until - day, *came))
+            waited = case.moved - day if case.moved is not None and day <= case.moved <= until else 0.0
+            rows.append((day, number, case.needs_customer, since, until - day, *came, waited - moves[kind] * (until - day) ** 2 / 2))
             channels.append(channel)
-    after, ordinal, needs, since, days, moved, lost = np.array(rows, dtype=np.float64).reshape(-1, 7).T
-    return Heard(after, ordinal, needs, tuple(channels), since, days, moved, lost)
+    after, ordinal, needs, since, days, moved, lost, waited = np.array(rows, dtype=np.float64).reshape(-1, 8).T
+    return Heard(after, ordinal, needs, tuple(channels), since, days, moved, lost, waited)
 
 
 def _both(case: Case, moves: Floats, losses: Floats) -> tuple[tuple[float | None, Floats], tuple[float | None, Floats]]:

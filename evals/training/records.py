@@ -22,15 +22,15 @@ KINDS = ("attempt", "message", "event")
 EVENTS = ("method_updated", "paid_by_link", "cancelled", "replied", "disputed")
 CHANNELS = ("email", "sms", "in_app", "push")
 BUCKETS = 1000
-ENOUGH_LOGGED = 200
+CUT_SHARE = 0.75
 
 
 @dataclass(frozen=True)
 class Columns:
     """One entry a row, sorted by customer, invoice and time. ``kind``, ``event`` and ``channel`` are places in the tuples above, -1 for
     none; ``account``, ``invoice``, ``credential``, ``brand`` and ``funding`` are codes; ``category`` is a place in ``treated.CATEGORIES``.
-    ``bucket``: of the customer, below BUCKETS, by their id alone, so that it is the same whoever else is in the file. ``is_logged``: whether
-    its propensity is known. NaN: nobody told.
+    ``bucket``: of the customer, below BUCKETS, by their id alone, so that it is the same whoever else is in the file. ``is_logged``:
+    whether its propensity is known. NaN: nobody told.
     """
 
     account: NDArray[np.int32]
@@ -64,9 +64,8 @@ class Columns:
 
 @dataclass(frozen=True)
 class Records:
-    """The columns, and what the codes of ``brand`` and ``funding`` stand for. ``only_logged``: learn from no other charges than those whose
-    propensity is known. Where a policy logs what it does, that is everything it did; what else is in the file of the same customers is
-    often there only because they stayed, and would teach that cards never die."""
+    """The columns, and what the codes of ``brand`` and ``funding`` stand for. ``only_logged``: learn from no other charges than those
+    whose propensity is known, see ``_is_cut_by_logging``."""
 
     columns: Columns
     brands: tuple[str, ...]
@@ -129,8 +128,16 @@ def records_of(history: History) -> Records:
         is_logged=~np.isnan(history.propensity),
     )
     records = Records(columns, words["brand"].words, words["funding"].words)
-    logged = replace(records, only_logged=True)
-    return logged if int(logged.is_retry.sum()) >= ENOUGH_LOGGED else records
+    return replace(records, only_logged=_is_cut_by_logging(records))
+
+
+def _is_cut_by_logging(records: Records) -> bool:
+    """Whether customers seem to be in the history because some policy logged what it did with them, and their past is there only beside
+    it. They stayed until then: that past, taken for a sample, would teach that cards never die."""
+    account, is_retry, is_logged = records.columns.account, records.is_retry, records.columns.is_logged
+    others = np.unique(account[is_retry & ~is_logged])
+    share = np.isin(others, account[is_logged]).mean() if len(others) else 0.0
+    return bool(share >= CUT_SHARE and (is_retry & is_logged).any())
 
 
 def _places(column: Coded, known: tuple[str, ...]) -> NDArray[np.int8]:

@@ -15,6 +15,7 @@ from agents.planner.paydays import Floats
 from agents.planner.prior import Prior, published
 from evals.training.episodes import examples_of
 from evals.training.records import Records
+from evals.training.splits import is_kept_back
 from evals.training.treated import CATEGORIES
 
 PART_ROWS = 20_000
@@ -25,8 +26,8 @@ PartT = TypeVar("PartT")
 
 @dataclass(frozen=True)
 class Table:
-    """One entry a retry. ``features``: by ``features.NAMES``. ``cold``: the chance by the published prior. ``category``: of the newest
-    decline, a place in ``treated.CATEGORIES``."""
+    """One entry a retry. ``features``: by ``features.NAMES``. ``cold``: the chance by the published prior, NaN on what is not kept back.
+    ``category``: of the newest decline, a place in ``treated.CATEGORIES``."""
 
     features: Floats
     cold: Floats
@@ -43,7 +44,7 @@ class Table:
     @property
     def prior_logit(self) -> Floats:
         """The belief's log odds, from which trees start."""
-        return self.features[:, NAMES.index("prior_logit")]
+        return np.ascontiguousarray(self.features[:, NAMES.index("prior_logit")])
 
     def taken(self, rows: NDArray[np.bool_]) -> "Table":
         """Some of the retries."""
@@ -52,19 +53,21 @@ class Table:
 
 @dataclass(frozen=True)
 class Featured:
-    """Makes the table of a part; goes to other processes."""
+    """Makes the table of a part; goes to other processes. ``cutoff``: see ``splits.split``."""
 
     prior: Prior
+    cutoff: float
 
     def __call__(self, records: Records) -> Table:
         examples = list(examples_of(records))
         cold_prior = published()
         rows = np.empty((len(examples), len(NAMES)))
-        cold = np.empty(len(examples))
+        cold = np.full(len(examples), np.nan)
         for number, example in enumerate(examples):
             at = np.array([example.situation.now])
             rows[number] = features(believe(example.situation, self.prior), at)[0]
-            cold[number] = believe(example.situation, cold_prior).expected(at)[0]
+            if is_kept_back(example.bucket, example.situation.now, self.cutoff):
+                cold[number] = believe(example.situation, cold_prior).expected(at)[0]
         return Table(
             features=rows,
             cold=cold,
@@ -77,9 +80,9 @@ class Featured:
         )
 
 
-def table_of(records: Records, prior: Prior, processes: int) -> Table:
+def table_of(records: Records, prior: Prior, cutoff: float, processes: int) -> Table:
     """All retries of the records."""
-    parts = list(over_parts(Featured(prior), records, processes))
+    parts = list(over_parts(Featured(prior, cutoff), records, processes))
     return Table(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Table)})
 
 

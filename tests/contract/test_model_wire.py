@@ -90,6 +90,14 @@ async def test_a_model_that_thinks_too_long_ends_in_a_timeout_in_time() -> None:
     assert time.monotonic() - began < 3
 
 
+async def test_a_question_ends_in_its_own_time_whatever_steps_and_models_are_left() -> None:
+    with ModelServer(one_by_one(answers(TOWN, after_seconds=60))).running() as server:
+        began = time.monotonic()
+        answer = await models_on(server, OpenBooks(), "first", "second", retries=2).ask(question(bounds=Bounds(seconds=0.3)))
+    assert (answer.failure, [asked.model for asked in server.asked]) == (Failure.TIMEOUT, ["first"])
+    assert time.monotonic() - began < 3
+
+
 async def test_a_server_that_is_not_there_ends_in_its_cause() -> None:
     with ModelServer(one_by_one(answers(TOWN))).running() as server:
         gone = server

@@ -96,7 +96,7 @@ async def test_many_workers_at_once_never_overrun_a_budget(name: str, db: Databa
         return granted
 
     async with workers(database_url, 4) as pools:
-        granted = sum(await asyncio.gather(*(work(books(pools[n % 4], **budgets)) for n in range(24))))
+        granted = sum(await asyncio.gather(*(work(books(pools[n % 4], NO_LIMITS, **budgets)) for n in range(24))))
 
     assert 40 <= granted < 24 * 6
     assert len(seen) == granted
@@ -105,6 +105,8 @@ async def test_many_workers_at_once_never_overrun_a_budget(name: str, db: Databa
 
 async def test_no_more_calls_are_under_way_than_all_workers_together_may_have(db: Database, database_url: str) -> None:
     under_way = most = 0
+    # Nobody ends before three are under way, so that the limit is surely reached.
+    full = asyncio.Barrier(3)
 
     async def work(worker: ModelCalls, n: int) -> None:
         nonlocal under_way, most
@@ -113,13 +115,13 @@ async def test_no_more_calls_are_under_way_than_all_workers_together_may_have(db
             await asyncio.sleep(0.01)
         under_way += 1
         most = max(most, under_way)
-        await asyncio.sleep(0.01)
+        await full.wait()
         under_way -= 1
         await worker.settle(admission.call_id, Ending(answer=SAID, input_tokens=1, output_tokens=1))
 
     limits = ModelLimits(in_flight=3, tokens_a_minute=10**9)
     async with workers(database_url, 4) as pools:
-        await asyncio.gather(*(work(books(pools[n % 4], limits), n) for n in range(20)))
+        await asyncio.gather(*(work(books(pools[n % 4], limits), n) for n in range(21)))
     assert most == 3
 
 

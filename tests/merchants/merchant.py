@@ -22,7 +22,7 @@ from api.jobs.tick import tick
 from api.worker import BODIES
 from evals.invariants import Report, check
 from evals.ledgers import MailLedger, PlatformLedger
-from graph.bootstrap import Services
+from graph.bootstrap import Services, make_ticket_store
 from graph.build import build_graph
 from graph.deps import GraphDeps
 from memory import approvals, policies
@@ -276,6 +276,7 @@ def _services(db: Database, double: Site, connection: Connection, platforms: Map
         messenger=messenger,
         graph=build_graph(deps, PooledSaver.over(db.pool)),
         app=make_app(db.url),
+        ticket_store=make_ticket_store(make_settings()),
     )
 
 

@@ -167,6 +167,31 @@ async def test_a_large_amount_gets_words_of_its_own(desk: Desk) -> None:
     assert "write for this one customer" in desk.server.asked[0].texts[1]
 
 
+BRIEF = """Write the message for this situation.
+
+Language: German
+What happened: a charge failed, nothing is wrong with the payment method itself, and it is tried again by itself
+Which message: the first one about this payment
+The customer: a customer for more than two years; segment smb
+Tone: light and short
+What may be offered: paying now or entering another payment method behind {update_link}; an answer to this message reaches a person
+Slots that the body must have: {company}, {invoices}, {update_link}
+
+These words would be sent otherwise, in English. Keep what they ask for; say it better for this situation:
+
+Subject: Your payment to {company} did not go through
+"""
+
+
+async def test_the_brief_tells_cause_stage_standing_tone_and_what_may_be_offered(desk: Desk) -> None:
+    account = account_facts(locale="de-DE", segment="smb", customer_since=FAILED_AT - timedelta(days=900))
+    await desk.decide(make_facts(account=account))
+    system, user = desk.server.asked[0].texts
+    assert user.startswith(BRIEF)
+    assert "Write in German, all of it" in system
+    assert "{amount}, {company}, {first_name}, {invoices}, {update_link}" in system
+
+
 async def test_a_shared_brief_says_nothing_of_the_one_customer(desk: Desk) -> None:
     facts = make_facts(account=account_facts(locale="en-GB", segment="Ada Lovelace, +44 20 7946 0000"))
     await desk.decide(facts)

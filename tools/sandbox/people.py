@@ -44,7 +44,7 @@ TIERS = (("basic", 0.35), ("standard", 0.45), ("premium", 0.20))
 PRICES_MAJOR = {
     "basic": ((9, 0.5), (15, 0.3), (19, 0.2)),
     "standard": ((29, 0.4), (49, 0.35), (79, 0.25)),
-    "premium": ((149, 0.6), (299, 0.35), (1290, 0.05)),
+    "premium": ((149, 0.55), (299, 0.34), (499, 0.10), (1290, 0.01)),
 }
 SEGMENTS = (("consumer", 0.7), ("business", 0.3))
 FIRST_NAMES = ("Ada", "Ben", "Chloe", "Diego", "Emma", "Farid", "Grace", "Hugo", "Ines", "Jonas", "Kemi", "Lena", "Marco", "Nora")

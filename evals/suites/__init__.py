@@ -1,0 +1,1 @@
+"""One suite a file: its dataset has the file's name."""
