@@ -104,7 +104,7 @@ def notes(**fields: object) -> Json:
 
 def text_facts(**changes: Any) -> TextFacts:
     """A ticket of an hour ago that nobody has read."""
-    return TextFacts(**({"id": "txt_1", "kind": TextKind.TICKET, "at": FAILED_AT} | changes))
+    return TextFacts.model_validate({"id": "txt_1", "kind": TextKind.TICKET, "at": FAILED_AT} | changes)
 
 
 class TextsInMemory:
