@@ -142,6 +142,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             model=model,
             drafts=StoredDrafts(db),
             texts=StoredTexts(db),
+            tickets=AccountTickets(db, ticket_store, connections),
             incidents=StoredIncidents(db),
         )
         yield Services(

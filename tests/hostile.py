@@ -7,7 +7,7 @@ from typing import Any
 from agents.model_wire import Failed, Spoken
 from recoup.actions import ActionName
 from recoup.model_port import Failure
-from tests.scripted_model import Prompted, calls, notes, numbered, says
+from tests.model_script import Prompted, calls, notes, numbered, says
 
 # Whatever of these shows in what was decided came from the model.
 STRANGER = ("acc_stranger", "att_of_another_case", "inv_of_another_case", "crd_999", "evil.example", "9,999.00", "555-0100", "mallory@")

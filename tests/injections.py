@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agents.model_wire import Failed, Spoken
-from tests.scripted_model import Prompted, notes, reads, says
+from tests.model_script import Prompted, notes, reads, says
 
 DATASET = Path(__file__).parents[1] / "evals" / "datasets" / "injection.jsonl"
 OWN = (

@@ -19,8 +19,8 @@ from tests.deciding import actions_of, decisions_of, facts_now, rows, set_policy
 from tests.factories import NOW
 from tests.fakes import FakeMessenger, make_services
 from tests.hostile import HostileModel
+from tests.model_script import Script, ScriptedWire, notes, reads, says, scripted
 from tests.scenes import open_case
-from tests.scripted_model import Script, ScriptedWire, notes, reads, says, scripted
 
 WORDS = "This is Ada Example (ada@customer.example). Card 4242 4242 4242 4242, account cus_1. I want to cancel."
 

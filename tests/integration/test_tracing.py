@@ -14,8 +14,8 @@ from graph.tracing import LangSmithTracer, NoTracer, TracedDecision, TracedTurn,
 from memory.database import Database
 from tests.deciding import decisions_of
 from tests.fakes import make_services
+from tests.model_script import ScriptedWire, says, scripted
 from tests.scenes import open_case
-from tests.scripted_model import ScriptedWire, says, scripted
 
 LISTED = set(TracedDecision.model_fields) | set(TracedTurn.model_fields)
 OF_THE_CLIENT = {"id", "name", "trace_id", "dotted_order", "session_name", "start_time", "end_time", "run_type"}

@@ -17,17 +17,8 @@ from recoup.invoice import DeclineCodes
 from recoup.policy import Policy
 from recoup.texts import Intent, TextReading
 from recoup.tickets import OwnTicket, Resolution, SimilarCase, Topic
-from tests.factories import (
-    FAILED_AT,
-    NOW,
-    attempt_facts,
-    contact_facts,
-    credential_facts,
-    ledger_entry,
-    make_facts,
-    open_invoice,
-    text_facts,
-)
+from tests.factories import FAILED_AT, NOW, attempt_facts, contact_facts, credential_facts, ledger_entry, make_facts, open_invoice
+from tests.model_script import text_facts
 from tools.case_view import CaseView
 from tools.catalog import MOST_CHARS, MOST_ROWS, Catalog, NoArguments
 

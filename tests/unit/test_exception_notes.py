@@ -6,21 +6,26 @@ from typing import Any
 import pytest
 
 from agents.case_notes import CaseNotes, problem_with_notes
+from agents.model_wire import Spoken
 from graph.state import RecoveryState, actions_of, proposals_of, signals_of, verdicts_of
 from recoup.case import Hold
+from recoup.facts import CaseFacts
 from recoup.policy import Mode, Offers, Policy
 from recoup.proposal import Answer
 from recoup.texts import Intent, TextReading
-from tests.factories import action_facts, attempt_facts, case_info, make_facts, text_facts
-from tests.scripted_model import Prompted, Run, calls, notes, says
+from tests.factories import action_facts, attempt_facts, case_info, make_facts
+from tests.model_script import Json, Prompted, Run, Script, calls, notes, says, text_facts
 
 FACTS = make_facts(case=case_info(holds=(Hold.DISPUTE,)))
 LEAVING = make_facts(texts=(text_facts(reading=TextReading(intent=Intent.CANCEL, by="model", confidence=0.9)),))
 GENEROUS = Policy(mode=Mode.AUTO, offers=Offers(discount_percent_up_to=10, instalments_up_to=3))
 
 
-async def decided(script: Any, facts: Any = FACTS, policy: Policy | None = None) -> tuple[RecoveryState, Run]:
-    run = Run(facts, policy or Policy(mode=Mode.AUTO), script if callable(script) else lambda _: says(script))
+async def decided(script: Script | Json | str, facts: CaseFacts = FACTS, policy: Policy | None = None) -> tuple[RecoveryState, Run]:
+    def always(_: Prompted) -> Spoken:
+        return says(script)
+
+    run = Run(facts, policy or Policy(mode=Mode.AUTO), script if callable(script) else always)
     return await run.start(), run
 
 
@@ -60,7 +65,7 @@ async def test_a_model_that_only_asks_tools_is_stopped_after_three_calls() -> No
     assert "WHAT A MODEL ADDS" not in body(state)
 
 
-REFUSED = [
+REFUSED: list[tuple[str, Json]] = [
     ("a link", {"summary": "See https://evil.example/pay for what to do."}),
     ("a bare domain", {"summary": "They should pay at evil.example, it is faster."}),
     ("an address", {"summary": "Write to boss at once: boss@evil.example please."}),
@@ -104,7 +109,7 @@ async def test_an_offer_within_the_policy_to_somebody_who_leaves_is_asked_in_eve
     assert asked == [("create_ticket", Answer.RUN), ("offer_discount", Answer.ASK)]
 
 
-NO_OFFER: list[tuple[dict[str, Any], Any, Policy]] = [
+NO_OFFER: list[tuple[Json, CaseFacts, Policy]] = [
     ({"kind": "discount", "size": 11}, LEAVING, GENEROUS),
     ({"kind": "instalments", "size": 4}, LEAVING, GENEROUS),
     ({"kind": "instalments", "size": 1}, LEAVING, GENEROUS),
@@ -114,7 +119,7 @@ NO_OFFER: list[tuple[dict[str, Any], Any, Policy]] = [
 
 
 @pytest.mark.parametrize(("offer", "facts", "policy"), NO_OFFER, ids=["too much", "too many parts", "one part", "no policy", "no reason"])
-async def test_no_other_offer_is_proposed(offer: dict[str, Any], facts: Any, policy: Policy) -> None:
+async def test_no_other_offer_is_proposed(offer: dict[str, Any], facts: CaseFacts, policy: Policy) -> None:
     state, _ = await decided(notes(offer=offer), facts, policy)
     assert not any("offer" in p.action.name for p in actions_of(state))
 

@@ -19,9 +19,8 @@ from recoup.policy import Mode, Offers, Policy
 from recoup.proposal import Answer
 from recoup.texts import TextKind
 from tests.contract.agent import all_sorts_of_facts
-from tests.factories import text_facts
 from tests.hostile import STRANGER, HostileModel
-from tests.scripted_model import Run, TextsInMemory
+from tests.model_script import Run, TextsInMemory, text_facts
 
 CASES = 520
 MOST_CALLS = {"reader": 1, "orchestrator": 1, "exception": 3, "communication": 1}

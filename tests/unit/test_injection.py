@@ -15,9 +15,9 @@ from recoup.policy import Mode, Offers, Policy
 from recoup.proposal import Answer, Proposed
 from recoup.record import Record
 from recoup.texts import TextKind
-from tests.factories import FAILED_AT, action_facts, attempt_facts, make_facts, text_facts
+from tests.factories import FAILED_AT, action_facts, attempt_facts, make_facts
 from tests.injections import CLEAN, PLACES, Injection, ObedientModel, injections
-from tests.scripted_model import Run, ScriptedWire, TextsInMemory, scripted
+from tests.model_script import Run, ScriptedWire, TextsInMemory, scripted, text_facts
 
 AUTO = Policy(mode=Mode.AUTO, offers=Offers(discount_percent_up_to=50, instalments_up_to=12))
 # Two days after the failure: the first message was sent, and a retry is due.

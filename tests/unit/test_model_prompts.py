@@ -13,7 +13,8 @@ from prompts.slots import is_for_customers
 from recoup.case import Hold
 from recoup.policy import Offers, Policy
 from recoup.texts import Intent, Known, RawText, Signal, TextReading
-from tests.factories import case_info, make_facts, text_facts
+from tests.factories import case_info, make_facts
+from tests.model_script import text_facts
 
 SNAPSHOTS = Path(__file__).parent / "prompt_snapshots"
 

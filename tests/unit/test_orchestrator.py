@@ -20,8 +20,8 @@ from tests.factories import (
     credential_facts,
     ledger_entry,
     make_facts,
-    text_facts,
 )
+from tests.model_script import text_facts
 
 
 def failed(category: Category, reason: str | None = None, **changes: Any) -> Any:

@@ -6,12 +6,12 @@ import pytest
 
 from agents.reader import Readings, check, masked_for_model, prompt, propose
 from agents.signs import read_by_rules
-from graph.state import actions_of, facts_of, route_of, signals_of
+from graph.state import RecoveryState, actions_of, facts_of, route_of, signals_of
 from prompts.quote import mark_of, quoted, visible
 from recoup.policy import Mode, Policy
 from recoup.texts import Intent, Known, RawText, Signal, TextFacts, TextKind, TextReading
-from tests.factories import NOW, action_facts, make_facts, text_facts
-from tests.scripted_model import Prompted, Run, TextsInMemory, notes, reads, says
+from tests.factories import NOW, action_facts, make_facts
+from tests.model_script import Prompted, Run, TextsInMemory, notes, reads, says, text_facts
 
 AUTO = Policy(mode=Mode.AUTO)
 KNOWN = Known(names=("Ada Example", "ada@customer.example", "+1 555 010 0000"), account_ids=("acc_1", "cus_1"))
@@ -100,8 +100,12 @@ def test_a_promise_for_a_day_long_past_or_far_ahead_is_none() -> None:
         assert (joined["txt_1"].promised_on is not None) is kept
 
 
+def lines_of(state: RecoveryState) -> str:
+    return "\n".join(line for said in state.get("trace", []) for line in said["lines"])
+
+
 def read_text(**changes: Any) -> TextFacts:
-    return text_facts(reading=TextReading(**({"by": "model", "confidence": 0.9} | changes)))
+    return text_facts(reading=TextReading.model_validate({"by": "model", "confidence": 0.9} | changes))
 
 
 async def test_without_texts_and_without_a_model_nothing_is_asked() -> None:
@@ -132,7 +136,7 @@ async def test_a_reader_that_does_not_answer_leaves_the_plain_words() -> None:
     state = await run.start()
     [text] = facts_of(state).texts
     assert text.reading == TextReading(intent=Intent.OPT_OUT, opt_out=True)
-    assert "malformed" in "".join(state["trace"][0]["lines"])
+    assert "malformed" in lines_of(state)
 
 
 def scripts(reading: dict[str, Any], route: dict[str, Any] | None = None) -> Any:
@@ -167,7 +171,7 @@ async def test_a_route_that_cites_what_was_not_shown_is_not_taken(evidence: list
     run = Run(make_facts(texts=(text_facts(),)), AUTO, scripts({"intent": "other"}, route), TextsInMemory("hm"))
     state = await run.start()
     assert (route_of(state).to, signals_of(state)) == ("prioritize", ())
-    assert "no row of this case" in "".join(state["trace"][1]["lines"])
+    assert "no row of this case" in lines_of(state)
 
 
 async def test_once_people_have_the_text_they_are_not_told_again() -> None:

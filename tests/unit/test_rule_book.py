@@ -13,7 +13,7 @@ from recoup.policy import Match, Policy
 from recoup.rule_book import hold_rule, page, rule_book
 
 DOCS = Path(__file__).parents[2] / "docs"
-SECTIONS = ("house", "low_risk", "escalations", "approvals", "plan", "steps", "freshness", "models", "voids_debt")
+SECTIONS = ("house", "low_risk", "escalations", "approvals", "plan", "steps", "offers", "freshness", "models", "voids_debt")
 
 
 def test_the_page_of_rules_is_fresh() -> None:

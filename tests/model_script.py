@@ -15,7 +15,8 @@ from recoup.facts import CaseFacts
 from recoup.model_books import Books, OpenBooks
 from recoup.model_port import Failure, NoModel
 from recoup.policy import Policy
-from recoup.texts import Known, NoTexts, RawText, TextSource
+from recoup.texts import Known, NoTexts, RawText, TextFacts, TextKind, TextSource
+from tests.factories import FAILED_AT
 from tests.worlds import World, thread
 
 Json = dict[str, Any]
@@ -54,7 +55,9 @@ class ScriptedWire(Wire):
         self.script = script
         self.prompted: list[Prompted] = []
 
-    async def speak(self, model: str, messages: Sequence[Json], tools: Sequence[Json], output_tokens: int) -> Spoken | Failed:
+    async def speak(
+        self, model: str, messages: Sequence[Json], tools: Sequence[Json], output_tokens: int, seconds: float
+    ) -> Spoken | Failed:
         asked = Prompted(messages=[dict(message) for message in messages], tools=tools)
         self.prompted.append(asked)
         return self.script(asked)
@@ -97,6 +100,11 @@ def notes(**fields: object) -> Json:
         "evidence": ["case", "attempt-1"],
     }
     return told | fields
+
+
+def text_facts(**changes: Any) -> TextFacts:
+    """A ticket of an hour ago that nobody has read."""
+    return TextFacts.model_validate({"id": "txt_1", "kind": TextKind.TICKET, "at": FAILED_AT} | changes)
 
 
 class TextsInMemory:
