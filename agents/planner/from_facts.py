@@ -23,6 +23,7 @@ from recoup.policy import Policy
 WINDOW = timedelta(days=28)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTH_DAYS = 30.4
+JUST_AFTER = timedelta(microseconds=1)
 # What one message costs is next to nothing; what it may cost is in ``customer_worth_invoices``.
 MESSAGE_MAJOR = {"email": 0.001, "sms": 0.05}
 ALL_DAY = (0.0, 24.0)
@@ -42,7 +43,7 @@ def situation_from(facts: CaseFacts, method: Standing, channels: tuple[str, ...]
         written=tuple(Written(at.timestamp(), channel) for at, channel in written(facts)),
         channels=tuple(channel for channel in channels if channel in facts.account.reachable),
         offset_hours=offset_hours(facts),
-        updated_at=method.fresh_since.timestamp() if method.fresh_since else None,
+        updated_at=_updated_at(facts, method),
         may_retry=method.may_retry,
         needs_customer=method.needs_customer,
         usual_amount_minor=_usual_amount(facts),
@@ -96,6 +97,20 @@ def written(facts: CaseFacts) -> list[tuple[datetime, str]]:
 def offset_hours(facts: CaseFacts) -> float:
     """The customer's local time, from UTC."""
     return (facts.now.astimezone(customers_zone(facts.account.timezone)).utcoffset() or timedelta()).total_seconds() / HOUR
+
+
+def _updated_at(facts: CaseFacts, method: Standing) -> float | None:
+    """Since when this method is on file, where it failed on another one or on other data before: what was tried before that says nothing
+    of it, also once it has been tried itself."""
+    if method.fresh_since is not None:
+        return method.fresh_since.timestamp()
+    method_id = facts.credential.id if facts.credential else None
+    own = [a.occurred_at for a in facts.attempts if a.credential_id in {method_id, None}]
+    if facts.credential is None or not own:
+        return None
+    others = [a.occurred_at + JUST_AFTER for a in facts.attempts if a.occurred_at < own[0]]
+    changed = [at for at in (facts.credential.changed_at,) if facts.case.first_failed_at < at < own[-1]]
+    return max((at.timestamp() for at in (*others, *changed)), default=None)
 
 
 def _meant(attempt: AttemptFacts, facts: CaseFacts) -> Category | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,25 @@ class Trees:
         """What all trees together add, for each row."""
         if not len(self.roots):
             return np.zeros(len(table))
-        node = np.broadcast_to(self.roots, (len(table), len(self.roots))).ravel()
-        row = np.repeat(np.arange(len(table)), len(self.roots))
+        rows, columns = table.shape
+        seen, node = table.ravel(), np.tile(self.roots, rows)
+        begin: Ints = np.repeat(np.arange(0, rows * columns, columns, dtype=np.int64), len(self.roots))
         for _ in range(self.depth):
-            feature = self.feature[node]
-            seen = table[row, np.maximum(feature, 0)]
-            goes_left = np.where(np.isnan(seen), self.nan_left[node], seen <= self.value[node])
-            node = np.where(feature < 0, node, np.where(goes_left, self.left[node], self.right[node]))
-        return self.value[node].reshape(len(table), -1).sum(axis=1)
+            value, threshold = seen.take(begin + self._column.take(node)), self.value.take(node)
+            # Nothing is at most, nor above, what nobody told.
+            goes_left = np.where(self.nan_left.take(node), ~(value > threshold), value <= threshold)
+            node = self._next.take(2 * node + goes_left)
+        return self.value.take(node).reshape(rows, -1).sum(axis=1)
+
+    @cached_property
+    def _column(self) -> Ints:
+        """What each node looks at; a leaf at anything, since it leads to itself."""
+        return np.maximum(self.feature, 0)
+
+    @cached_property
+    def _next(self) -> Ints:
+        """For each node in turn where it leads to the right, and to the left."""
+        return np.stack([self.right, self.left], axis=1).ravel()
 
     def document(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -39,7 +39,7 @@ class _Timed:
 
 
 async def figures(postgres: Server, home: Path) -> AsyncGenerator[Figure]:  # noqa: ARG001 - every benchmark takes the same
-    """The median plan on one core against what was promised: time of the processor, so that what else the machine does is not counted."""
+    """The median plan on one core against what was promised, reading the case and its terms included; waiting for a core is not counted."""
     world, repeats = home_world(), list[list[float]]()
     for seed in range(REPEATS + 1):
         timed = _Timed(Recoup(_trained_size()))

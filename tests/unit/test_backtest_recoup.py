@@ -92,6 +92,22 @@ def test_charges_follow_the_paydays_that_the_account_s_past_tells_of() -> None:
     assert 1.7 < first < 2.5
 
 
+def test_at_which_hours_charges_go_through_is_read_from_before_the_first_failure_alone() -> None:
+    """Every charge at six in the morning went through and none at six in the evening, until the first failure; then it is the other way."""
+
+    def charges_of(number: int, *, before: bool) -> tuple[PastAttempt, ...]:
+        begin, good = (-200 if before else 5), (6 if before else 18)
+        at = [day(begin + number).replace(hour=hour) for hour in (6, 18)]
+        return tuple(PastAttempt(one, f"{one}", 4900, CARD.id, None if one.hour == good else FUNDS) for one in at)
+
+    known = [failed_invoice(f"case {n}", history=charges_of(n, before=True)) for n in range(100)]
+    later = [failed_invoice(f"later {n}", history=charges_of(n, before=False), failed_at=day(150)) for n in range(100)]
+    hours = RECOUP.acquainted(known).model.hours
+    assert hours.sine > 0.5
+    assert RECOUP.acquainted([*known, *later]).model.hours == hours
+    assert RECOUP.acquainted([]).model.hours == RECOUP.model.hours
+
+
 def test_who_cannot_be_written_to_is_not() -> None:
     _, world = played_by(RECOUP, Script(invoice=failed_invoice(channels=())))
     assert {deed for _, deed, _ in world.done} == {"attempt"}

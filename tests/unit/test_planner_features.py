@@ -44,12 +44,10 @@ def test_there_is_a_column_for_each_name() -> None:
     assert features(believe(situation(), published()), np.array([on(1), on(2)])).shape == (2, len(NAMES))
 
 
-def test_the_hour_the_weekday_and_the_date_are_the_customer_s() -> None:
+def test_the_weekday_and_the_date_are_the_customer_s() -> None:
     found = looked_at(situation(offset_hours=-5.0), when("2026-03-31T23:30"), when("2026-04-01T05:30"))
-    assert found["local_hour"] == [18.5, 0.5]
     assert found["weekday"] == [1, 2]  # a Tuesday and a Wednesday
     assert found["day_of_month"] == [31, 1]
-    assert found["first_hour"] == [7, 7]
 
 
 def test_time_since_the_failure_and_since_the_last_try() -> None:

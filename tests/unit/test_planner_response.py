@@ -19,9 +19,9 @@ def moved(day: float, ordinal: int = 0, channel: str = "email", *, needs_custome
     return float(RESPONSE.moved(np.array([on(day)]), FAILED_AT, ordinal, channel, needs_customer=needs_customer)[0])
 
 
-def lost(hours_since: float | None, ordinal: int = 0) -> float:
+def lost(hours_since: float | None, ordinal: int = 0, channel: str = "email") -> float:
     last = None if hours_since is None else on(5) - hours_since * HOUR
-    return float(RESPONSE.lost(np.array([on(5)]), last, ordinal)[0])
+    return float(RESPONSE.lost(np.array([on(5)]), last, ordinal, channel)[0])
 
 
 def test_on_the_days_of_the_published_figures_a_first_message_does_what_they_say() -> None:
@@ -49,6 +49,10 @@ def test_every_message_annoys_more_than_the_one_before_and_most_of_all_soon_afte
     assert lost(None) == pytest.approx(RESPONSE.annoyed)
     assert lost(None) < lost(100, 1) < lost(100, 2)
     assert lost(RESPONSE.soon_hours - 1, 1) == pytest.approx(lost(RESPONSE.soon_hours + 1, 1) * RESPONSE.annoyed_soon_times)
+
+
+def test_a_text_annoys_more_than_an_e_mail_and_a_notice_in_the_product_less() -> None:
+    assert lost(None, channel="sms") > lost(None) == lost(None, channel="pigeon") > lost(None, channel="in_app")
 
 
 def test_it_comes_back_from_json_as_it_was() -> None:
