@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from evals.bench import appends, backtests, decisions, jobs, memory_use, past, plans, platform_calls, rules, scaling, webhooks
+from evals.bench import appends, backtests, decisions, jobs, memory_use, past, plans, platform_calls, rules, scaling, training, webhooks
 from evals.bench.figure import Figure, tell
 from evals.bench.server import Server, server
 
@@ -26,6 +26,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "scaling": scaling.figures,
     "memory": memory_use.figures,
     "platform-calls": platform_calls.figures,
+    "train": training.figures,
 }
 BACKFILL, BACKTEST = "backfill", "backtest"
 INVOICES, CASES = 10_000, 10_000

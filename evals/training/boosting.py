@@ -111,7 +111,7 @@ def _lightgbm() -> Any:
     try:
         return import_module("lightgbm")
     except ModuleNotFoundError as exc:
-        raise Misconfigured("training needs LightGBM: pip install 'recoup[train]'") from exc
+        raise Misconfigured("training needs LightGBM: pip install 'recoup[lab]'") from exc
     except OSError as exc:
         said = "LightGBM is installed, but the system's OpenMP library is not: apt-get install libgomp1 (macOS: brew install libomp)"
         raise Misconfigured(f"{said}; it said: {exc}") from exc

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from math import isnan
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.planner.situation import DAY, Past, Situation, Tried, Written
+from evals.backtest.rollout import JUST_BEFORE
 from evals.training.records import CHANNELS, EVENTS, KINDS, Records
 from evals.training.treated import CATEGORIES
 
@@ -92,11 +94,11 @@ def _of_invoice(rows: _Rows, records: Records, of_invoice: list[int], tried: lis
         earlier = [r for r in of_invoice if rows.at[r] < now]
         if any(rows.approved[r] or rows.event[r] in OVER for r in earlier):
             return
-        before = [r for r in earlier if rows.kind[r] == ATTEMPT]
-        if rows.by_customer[row] or not before or (records.only_logged and not columns.is_logged[row]):
+        is_first = all(rows.kind[r] != ATTEMPT for r in earlier)
+        if rows.by_customer[row] or is_first or (records.only_logged and not columns.is_logged[row]):
             continue
         yield Example(
-            _known(rows, records, row, earlier, before, opened),
+            _known(rows, records, row, of_invoice, opened),
             rows.approved[row],
             case=rows.invoice[row],
             account=int(columns.account[row]),
@@ -104,12 +106,21 @@ def _of_invoice(rows: _Rows, records: Records, of_invoice: list[int], tried: lis
         )
 
 
-def _known(rows: _Rows, records: Records, row: int, earlier: list[int], before: list[int], opened: _Opened) -> Situation:
-    """What was known when ``row`` was charged: the rows ``earlier``, ``before`` among them the charges, and what was on file."""
-    columns, now, last = rows.columns, rows.at[row], before[-1]
-    updates = [rows.at[r] for r in earlier if rows.event[r] == UPDATED and rows.at[r] >= opened.failed_at]
-    if rows.credential[row] != rows.credential[last] and (not updates or updates[-1] < rows.at[last]):
-        updates.append(rows.at[last])  # another method is charged, and nobody told since when: since the last charge at the latest
+def _updated_at(rows: _Rows, of_invoice: list[int], now: float, opened: _Opened) -> float | None:
+    """When the method was last changed since the failure. What is told at an instant came before what is done at it."""
+    told = [rows.at[r] for r in of_invoice if rows.event[r] == UPDATED and opened.failed_at <= rows.at[r] <= now]
+    return (datetime.fromtimestamp(told[-1], UTC) - JUST_BEFORE).timestamp() if told else None
+
+
+def _known(rows: _Rows, records: Records, row: int, of_invoice: list[int], opened: _Opened) -> Situation:
+    """What was known when ``row`` was charged: what the invoice's earlier rows told, and what was on file."""
+    columns, now = rows.columns, rows.at[row]
+    earlier = [r for r in of_invoice if rows.at[r] < now]
+    before = [r for r in earlier if rows.kind[r] == ATTEMPT]
+    last = before[-1]
+    updated_at = _updated_at(rows, of_invoice, now, opened)
+    if rows.credential[row] != rows.credential[last] and (updated_at is None or updated_at < rows.at[last]):
+        updated_at = rows.at[last]  # another method is charged, and nobody told since when: since the last charge at the latest
     replies = [rows.at[r] for r in earlier if rows.event[r] == REPLIED]
     written = tuple(Written(rows.at[r], CHANNELS[rows.channel[r]]) for r in earlier if rows.kind[r] == MESSAGE)
     since, months, share = float(columns.since[row]), float(columns.valid_months[row]), float(columns.issuer_share[row])
@@ -123,7 +134,7 @@ def _known(rows: _Rows, records: Records, row: int, earlier: list[int], before: 
         past=opened.past,
         written=written,
         offset_hours=float(columns.offset_hours[row]),
-        updated_at=updates[-1] if updates else None,
+        updated_at=updated_at,
         needs_customer=bool(columns.needs_customer[last]),
         usual_amount_minor=opened.usual_amount_minor,
         tenure_days=None if isnan(since) else (now - since) / DAY,

@@ -22,7 +22,7 @@ from evals.training.tables import Table, table_of
 from evals.training.weights import fit_weights
 
 # More retries than these teach no more worth waiting for: whole customers are left out.
-MOST_EXAMPLES, MOST_FOR_WEIGHTS, MOST_FOR_SPREAD = 200_000, 60_000, 40_000
+MOST_EXAMPLES, MOST_FOR_WEIGHTS, MOST_FOR_SPREAD = 150_000, 40_000, 40_000
 PROCESSES = 2
 
 

@@ -1,5 +1,6 @@
 """Training: better than each category's own rate on customers it never saw, calibrated, repeatable, and silent where little is known."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from evals.training.tables import Table, table_of
 from evals.training.train import Trained, train
 from evals.training.weights import TRUTHS_COUNT, fit_weights
 from recoup.category import Category
+from recoup.errors import Misconfigured
 from tools.sandbox.world import home
 
 CASES = 1500
@@ -215,3 +217,12 @@ def test_where_there_is_too_little_the_card_says_so(rows: list[HistoryRow], tmp_
     card = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert "There are no trees" in card
     assert "retries are few" in card
+
+
+def test_without_lightgbm_whoever_has_much_to_learn_is_told_how_to_install_it(
+    rows: list[HistoryRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    assert train(read(tmp_path, some(rows, 60)), processes=1).courses
+    with pytest.raises(Misconfigured, match="pip install"):
+        train(read(tmp_path, rows), processes=1)

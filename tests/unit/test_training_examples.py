@@ -140,10 +140,16 @@ def test_nothing_is_learned_from_charges_after_the_debt_is_gone(file: Path, endi
 def test_another_card_counts_as_new_since_the_last_charge_where_nobody_told_when_it_came(file: Path) -> None:
     *_, told = examples_of(records(file, [charge(0), charge(1), event(2, "method_updated"), charge(4, credential_id="new")]))
     *_, untold = examples_of(records(file, [charge(0), charge(1), charge(4, credential_id="new")]))
-    assert told.situation.updated_at == (START + 2 * DAY).timestamp()
+    assert told.situation.updated_at == pytest.approx((START + 2 * DAY).timestamp(), abs=1e-5)
     assert untold.situation.updated_at == (START + DAY).timestamp()
     assert told.situation.is_fresh
     assert untold.situation.is_fresh
+
+
+def test_a_card_that_is_charged_in_the_moment_that_it_comes_is_new_then_and_not_after(file: Path) -> None:
+    *_, at_once, later = examples_of(records(file, [charge(0), event(2, "method_updated"), charge(2), charge(5)]))
+    assert at_once.situation.is_fresh
+    assert not later.situation.is_fresh
 
 
 def test_declines_are_understood_as_the_rules_understand_them(file: Path) -> None:
