@@ -6,7 +6,7 @@ BIN := .venv/bin
 BASE := .venv/.has-base
 FULL := .venv/.has-full
 
-.PHONY: help setup setup-fast demo test test-fast evals check lint soak faults mutants bench
+.PHONY: help setup setup-fast demo test test-fast evals check lint soak faults mutants bench studio studio-setup
 .DEFAULT_GOAL := help
 
 help: ## Show what there is
@@ -49,6 +49,18 @@ mutants: $(BASE) ## Plant generated faults in gate, lifecycle, outbox and intake
 
 bench: $(BASE) ## Measure; one JSON line a figure
 	@$(BIN)/python -m evals.bench $(ARGS)
+
+studio: studio-setup ## Open the graph in LangGraph Studio, on the example case of docs/examples
+	.venv-studio/bin/langgraph dev --no-reload $(ARGS)
+
+# The server of Studio pins an older jsonschema-rs than the tests do, so that it has an environment of its own.
+studio-setup: .venv-studio/.has-all ## Install what make studio needs
+
+.venv-studio/.has-all: requirements/base.txt
+	$(PYTHON) -m venv .venv-studio
+	grep -v '^jsonschema-rs' requirements/base.txt > .venv-studio/base.txt
+	.venv-studio/bin/python -m pip install --quiet --requirement .venv-studio/base.txt 'langgraph-cli[inmem]==0.4.40'
+	@touch $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv

@@ -10,8 +10,9 @@ from recoup.policy import Policy
 from recoup.proposal import Proposal, Proposed
 from recoup.record import Record
 from recoup.references import broken_reference
+from recoup.texts import Signal
 
-SIGNALS = frozenset({"fraud", "dispute", "legal", "vulnerable"})
+SIGNALS = frozenset(str(signal) for signal in Signal)
 
 
 class Checked(Record):
@@ -21,9 +22,11 @@ class Checked(Record):
     refused: str | None = None
 
 
-def first_problem(revised: Proposal, facts: CaseFacts, policy: Policy, allowed: frozenset[ActionName]) -> str | None:
-    """What is wrong with it; None where it keeps all bounds."""
-    known = facts.row_ids()
+def first_problem(
+    revised: Proposal, facts: CaseFacts, policy: Policy, allowed: frozenset[ActionName], also: frozenset[str] = frozenset()
+) -> str | None:
+    """What is wrong with it; None where it keeps all bounds. ``also``: rows beside the facts that a tool has shown."""
+    known = facts.row_ids() | also
     stranger = next((row for row in _evidence(revised) if row not in known), None)
     if stranger is not None:
         return f"evidence {stranger} is not a row of this case's facts"

@@ -20,6 +20,8 @@ SHOWN_ATTEMPTS = 8
 SHOWN_CONTACTS = 5
 # Whatever holds a digit is a claim of fact: an id, an amount, a date, a code.
 CLAIM = re.compile(r"\S*\d\S*")
+# A code is a short word; whatever else stands in its place was written by a stranger, and is not ours to pass on.
+CODE = re.compile(r"[\w.-]{1,60}")
 EDGES = ".,;:()\"'?!"
 NUMBERED_LINE = re.compile(r"^\d\. ", re.MULTILINE)
 
@@ -80,10 +82,15 @@ def stranger_in(text: str, facts: CaseFacts) -> str | None:
     for needed in (facts.case.id, facts.invoice.id, _money(facts, facts.invoice.remaining_minor)):
         if needed not in text:
             return f"the file does not name {needed}"
+    return foreign_claim(text, facts)
+
+
+def foreign_claim(text: str, facts: CaseFacts) -> str | None:
+    """What a text claims that the facts do not say: whatever holds a digit and is not of this case."""
     known = _known(facts)
     rest = NUMBERED_LINE.sub("", text)
     # Longest first, so that no amount is taken for a part of a longer one.
-    for amount in sorted(_amounts(facts), key=len, reverse=True):
+    for amount in sorted(amounts_of(facts), key=len, reverse=True):
         rest = re.sub(rf"(?<![\w.,]){re.escape(amount)}(?![\d]|[.,]\d)", " ", rest)
     claims = (match[0].strip(EDGES) for match in CLAIM.finditer(rest))
     return next((f"{claim} is not of this case" for claim in claims if claim not in known), None)
@@ -107,7 +114,7 @@ def _attempt(attempt: AttemptFacts, facts: CaseFacts) -> str:
     line = f"- {_minute(attempt.occurred_at)} UTC, {amount}, by {attempt.initiator} ({attempt.id}): "
     if attempt.status is not AttemptStatus.FAILED:
         return line + OUTCOMES[attempt.status]
-    code = f", the code was {attempt.reason}" if attempt.reason else ""
+    code = f", the code was {attempt.reason}" if attempt.reason and CODE.fullmatch(attempt.reason) else ""
     return f"{line}failed, {cause_of(attempt, facts)}{code}"
 
 
@@ -163,7 +170,8 @@ def _dates(facts: CaseFacts) -> Iterable[datetime]:
     yield from (contact.at for contact in facts.contacts)
 
 
-def _amounts(facts: CaseFacts) -> set[str]:
+def amounts_of(facts: CaseFacts) -> set[str]:
+    """Every amount of the case as people read it."""
     invoice = facts.invoice
     own = {invoice.total_minor, invoice.paid_minor, invoice.remaining_minor, facts.case.overpaid_minor}
     amounts = {_money(facts, minor) for minor in own}

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from agents.wording import SMS_SLOTS
 from agents.wording_lists import language_of
-from prompts.render import Template, load, render
+from prompts.render import load, render_text
 from prompts.slots import MESSAGE_SLOTS
 from recoup.actions import MessageArgs
 from recoup.digest import digest
@@ -73,7 +73,7 @@ def brief(facts: CaseFacts, policy: Policy, args: MessageArgs) -> Brief:
         "draft_subject": template.subject,
         "draft_body": template.body,
     }
-    system, user = _text(load("draft_system"), values), _text(load("draft_brief"), values)
+    system, user = render_text(load("draft_system"), values), render_text(load("draft_brief"), values)
     situation = Situation(
         category=facts.category,
         stage=stage,
@@ -98,11 +98,6 @@ def _kind_and_stage(template: str) -> tuple[str, str]:
     """``payment_failed_update_method_first`` is about ``update_method``, at the stage ``first``."""
     kind, _, stage = template.removeprefix("payment_failed_").rpartition("_")
     return kind, stage
-
-
-def _text(template: Template, values: dict[str, str]) -> str:
-    words = render(template, values)
-    return f"{words.subject}\n\n{words.body}"
 
 
 def _listed(slots: frozenset[str] | list[str]) -> str:

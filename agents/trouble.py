@@ -14,6 +14,7 @@ from recoup.facts import ActionFacts, CaseFacts
 from recoup.invoice import AttemptStatus
 from recoup.meaning import treatment_of
 from recoup.record import Record
+from recoup.texts import Signal, TextFacts
 
 Task = ActionName.CREATE_TASK
 
@@ -31,6 +32,7 @@ class Trouble(StrEnum):
     SUSPECTED_FRAUD = "suspected_fraud"
     MANDATE_STOPPED = "mandate_stopped"
     POLICY = "policy"
+    TOLD = "told"
     UNREACHABLE = "unreachable"
     PLAN_OVER = "plan_over"
 
@@ -136,6 +138,15 @@ HAND_OFFS: dict[Trouble, HandOff] = {
         look_again=timedelta(minutes=15),
         goes_on=True,
     ),
+    Trouble.TOLD: HandOff(
+        queue=Queue.COLLECTIONS,
+        title="Somebody wrote about this: answer them",
+        why="Somebody wrote something about this account that a person must answer.",
+        next_step="Read what they wrote and answer it. Once this is done the plan goes on.",
+        ask='"You wrote to us. How can I help?"',
+        look_again=timedelta(hours=6),
+        action=ActionName.CREATE_TICKET,
+    ),
     Trouble.UNREACHABLE: HandOff(
         queue=Queue.COLLECTIONS,
         title="Nobody can be written to: call the customer",
@@ -154,6 +165,13 @@ HAND_OFFS: dict[Trouble, HandOff] = {
     ),
 }
 
+# Whoever knows most about a sign gets it; of several the first.
+QUEUE_OF = (
+    (Signal.FRAUD, Queue.FRAUD),
+    (Signal.DISPUTE, Queue.DISPUTES),
+    (Signal.LEGAL, Queue.LEGAL),
+    (Signal.VULNERABLE, Queue.COLLECTIONS),
+)
 HOLDS = (
     (Hold.DECEASED, Trouble.DECEASED),
     (Hold.DISPUTE, Trouble.DISPUTE),
@@ -171,7 +189,7 @@ def find_trouble(facts: CaseFacts) -> Trouble | None:
     held = next((trouble for hold, trouble in HOLDS if hold in facts.case.holds), None)
     if held is not None:
         return held
-    found = _of_attempts(facts) or _of_reach(facts)
+    found = _of_attempts(facts) or _of_texts(facts) or _of_reach(facts)
     news = next((trouble for trouble in found if not is_known(facts, trouble)), None)
     return news or next((trouble for trouble in found if not HAND_OFFS[trouble].goes_on), None)
 
@@ -182,8 +200,26 @@ def is_known(facts: CaseFacts, trouble: Trouble) -> bool:
         return True
     if trouble is Trouble.SUSPECTED_FRAUD:
         return any(task.settled_at is None for task in _fraud_tasks(facts))
+    if trouble is Trouble.TOLD:
+        return bool(_open_tickets(facts)) and not _unanswered(facts)
     hand_off = HAND_OFFS[trouble]
     return is_with_people(facts, hand_off.action, hand_off.queue)
+
+
+def hand_off_of(trouble: Trouble, facts: CaseFacts) -> HandOff:
+    """The hand-off of this case: what somebody wrote goes to those who know about it, with the signs that it shows."""
+    hand_off = HAND_OFFS[trouble]
+    signals = signs_of_texts(facts)
+    if trouble is not Trouble.TOLD or not signals:
+        return hand_off
+    queue = next(queue for signal, queue in QUEUE_OF if signal in signals)
+    return hand_off.model_copy(update={"queue": queue, "signals": tuple(str(signal) for signal in signals)})
+
+
+def signs_of_texts(facts: CaseFacts) -> tuple[Signal, ...]:
+    """Every sign that a reader saw in what was written about the account."""
+    seen = {signal for text in facts.texts if text.reading for signal in text.reading.signals}
+    return tuple(signal for signal in Signal if signal in seen)
 
 
 def _of_attempts(facts: CaseFacts) -> list[Trouble]:
@@ -207,6 +243,24 @@ def _of_attempts(facts: CaseFacts) -> list[Trouble]:
 def _of_reach(facts: CaseFacts) -> list[Trouble]:
     # Only e-mail carries our words yet: an SMS may not name a debt.
     return [Trouble.UNREACHABLE] if standing(facts).needs_customer and "email" not in facts.account.reachable else []
+
+
+def _of_texts(facts: CaseFacts) -> list[Trouble]:
+    """Until a person has finished the ticket that was made of it."""
+    return [Trouble.TOLD] if _unanswered(facts) or _open_tickets(facts) else []
+
+
+def _unanswered(facts: CaseFacts) -> list[TextFacts]:
+    """What a person must answer and was given to nobody since."""
+    given = max((ticket.at for ticket in spoken_for(facts, ActionName.CREATE_TICKET)), default=None)
+    return [text for text in facts.texts if text.reading and text.reading.is_for_people and (given is None or text.at > given)]
+
+
+def _open_tickets(facts: CaseFacts) -> list[ActionFacts]:
+    """Tickets about what was written that nobody has finished. Where nothing was written, a ticket is about something else."""
+    first = min((text.at for text in facts.texts), default=None)
+    tickets = spoken_for(facts, ActionName.CREATE_TICKET)
+    return [t for t in tickets if first is not None and t.at >= first and t.settled_at is None and t.state != "rejected"]
 
 
 def _has_died(treatment: Treatment) -> bool:

@@ -90,8 +90,8 @@ def _with_interval(
 ) -> tuple[float, tuple[float, float]]:
     """A bootstrap of the studentised estimate: a few large invoices make it skewed, and plain percentiles then lie too low."""
     steps = rewards.shape[1]
-    above = np.array([np.bincount(of_account, weights[:, t] * rewards[:, t], minlength=accounts) for t in range(steps)]).T
-    below = np.array([np.bincount(of_account, weights[:, t], minlength=accounts) for t in range(steps)]).T
+    above = np.array([np.bincount(of_account, weights[:, t] * rewards[:, t], minlength=accounts) for t in range(steps)], dtype=np.float64).T
+    below = np.array([np.bincount(of_account, weights[:, t], minlength=accounts) for t in range(steps)], dtype=np.float64).T
     value, error = _ratio(above, below, np.ones(accounts))
     dice, off = np.random.default_rng(seed), np.empty(RESAMPLES)
     for number in range(RESAMPLES):

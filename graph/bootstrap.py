@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graph.settings import load_connections, load_settings
+from graph.tracing import NoTracer, Tracer, open_tracer
 from memory import keys
 from memory.account_tickets import AccountTickets
 from memory.database import Database
 from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
+from memory.incidents import StoredIncidents
 from memory.migrate import pending_migrations
 from memory.policies import StoredPolicies
 from memory.switches import StoredClock
+from memory.texts import StoredTexts
 from memory.ticket_embedding import SentenceEmbedder
 from memory.ticket_shelves import Shelves
 from memory.tickets import TicketStore
@@ -61,6 +64,7 @@ class Services:
     app: "App"
     ticket_store: TicketStore
     time: MonotonicTime = field(default_factory=MachineTime)
+    tracer: Tracer = field(default_factory=NoTracer)
 
     @property
     def tickets(self) -> AccountTickets:
@@ -130,7 +134,16 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         ticket_store = make_ticket_store(settings)
         stack.push_async_callback(ticket_store.close)
         model = make_model(settings.models, db, policies)
-        deps = GraphDeps(facts=facts, policies=policies, clock=clock, new_id=new_id, model=model, drafts=StoredDrafts(db))
+        deps = GraphDeps(
+            facts=facts,
+            policies=policies,
+            clock=clock,
+            new_id=new_id,
+            model=model,
+            drafts=StoredDrafts(db),
+            texts=StoredTexts(db),
+            incidents=StoredIncidents(db),
+        )
         yield Services(
             settings=settings,
             db=db,
@@ -143,6 +156,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             graph=build_graph(deps, PooledSaver.over(db.pool)),
             app=app,
             ticket_store=ticket_store,
+            tracer=open_tracer(),
         )
 
 

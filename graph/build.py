@@ -18,8 +18,9 @@ DecisionGraph = CompiledStateGraph[RecoveryState, None, RecoveryState, RecoveryS
 RECURSION_LIMIT = 15
 
 
-def build_graph(deps: GraphDeps, checkpointer: BaseCheckpointSaver[Any]) -> DecisionGraph:
-    """One decision: facts go in, judged proposals come out, and it may pause for a person in between."""
+def build_graph(deps: GraphDeps, checkpointer: BaseCheckpointSaver[Any] | None) -> DecisionGraph:
+    """One decision: facts go in, judged proposals come out, and it may pause for a person in between. ``checkpointer`` None: whoever runs
+    it brings one."""
     nodes = Nodes(deps)
     graph: StateGraph[RecoveryState, None, RecoveryState, RecoveryState] = StateGraph(RecoveryState)
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 from langchain_core.runnables import RunnableConfig
 
-from agents import communication, exception, orchestrator, prioritization
+from agents import communication, exception, orchestrator, prioritization, reader
 from agents.bounds import Checked
 from agents.schedule import last_moment
 from graph.deps import GraphDeps
 from graph.recheck import recheck
 from graph.state import (
     FLOW_VERSION,
+    Json,
     RecoveryState,
     Said,
     actions_of,
@@ -32,6 +33,8 @@ from recoup.gate import judge
 from recoup.model_port import ModelUse
 from recoup.policy import Policy
 from recoup.proposal import Answer, Proposal, Proposed, Verdict, Wait
+from tools.case_view import CaseView
+from tools.catalog import Catalog
 
 
 class Nodes:
@@ -40,31 +43,43 @@ class Nodes:
     def __init__(self, deps: GraphDeps) -> None:
         self._deps = deps
 
-    async def load_facts(self, state: RecoveryState) -> RecoveryState:
-        """Reads the world once, unless the job gave it along: everything below rests on these facts and this policy."""
+    async def load_facts(self, state: RecoveryState, config: RunnableConfig) -> RecoveryState:
+        """Reads the world once, unless the job gave it along, and what people wrote: all below rests on these facts and this policy."""
         world = state
         if "facts" not in state:
             now = await self._deps.clock.now()
             world = start_on(await self._deps.facts.load(case_of(state), now), *await self._deps.policies.current())
         facts = facts_of(world)
-        line = f"Case {facts.case.id} as of {facts.now:%Y-%m-%d %H:%M} UTC, policy version {world.get('policy_version')}."
-        read: RecoveryState = {
-            "flow_version": FLOW_VERSION,
-            "prompts_digest": prompts_digest(),
-            "trace": [Said(node="load_facts", lines=[line])],
-        }
-        return world | read
+        lines = [f"Case {facts.case.id} as of {facts.now:%Y-%m-%d %H:%M} UTC, policy version {world.get('policy_version')}."]
+        found = await reader.read(facts, self._deps.texts, self._deps.model, _decision_of(config))
+        if found.fresh:
+            lines.append(f"Texts that were read: {len(found.fresh)}.")
+        if found.use:
+            lines.append(found.use.says)
+        return world | RecoveryState(
+            flow_version=FLOW_VERSION,
+            prompts_digest=prompts_digest(),
+            facts=facts.model_copy(update={"texts": found.texts}).model_dump(mode="json"),
+            fresh=list(found.fresh),
+            asked=_asked(found.use),
+            trace=[Said(node="load_facts", lines=lines)],
+        )
 
-    async def orchestrate(self, state: RecoveryState) -> RecoveryState:
+    async def orchestrate(self, state: RecoveryState, config: RunnableConfig) -> RecoveryState:
         """Who works on it."""
         facts = facts_of(state)
         draft = orchestrator.propose(facts)
-        checked = orchestrator.check(draft, draft, facts)
-        if checked.refused:
-            raise Defect(f"the orchestrator's own route is not valid: {checked.refused}")
+        own = orchestrator.check(draft, draft, facts)
+        if own.refused:
+            raise Defect(f"the orchestrator's own route is not valid: {own.refused}")
+        revised = await orchestrator.revise(draft, facts, state.get("fresh", []), self._deps.model, _decision_of(config))
+        checked = orchestrator.check(draft, revised.route, facts)
+        use = _whole(revised.use, checked.refused)
+        lines = [f"To {checked.route.to}: {checked.route.reason}", *([use.says] if use else [])]
         return {
             "route": checked.route.model_dump(mode="json"),
-            "trace": [Said(node="orchestrate", lines=[f"To {draft.to}: {draft.reason}"])],
+            "asked": _asked(use),
+            "trace": [Said(node="orchestrate", lines=lines)],
         }
 
     async def prioritize(self, state: RecoveryState) -> RecoveryState:
@@ -84,12 +99,21 @@ class Nodes:
         checked = communication.check(draft, revised.proposal, facts, policy)
         return {"words": checked.proposal.model_dump(mode="json"), **_told("communicate", checked, revised.use)}
 
-    async def handle_exception(self, state: RecoveryState) -> RecoveryState:
+    async def handle_exception(self, state: RecoveryState, config: RunnableConfig) -> RecoveryState:
         """The case file for people."""
         facts, policy = facts_of(state), policy_of(state)
         draft = exception.propose(facts, policy, self._deps.new_action_id)
-        proposal = _own(exception.check(draft, draft, facts, policy))
-        return {"exception": proposal.model_dump(mode="json"), "trace": [_said("handle_exception", proposal)]}
+        draft = _own(exception.check(draft, draft, facts, policy))
+        desk = exception.Desk(
+            model=self._deps.model,
+            tools=self._tools(facts, policy),
+            new_action_id=self._deps.new_action_id,
+            decision_id=_decision_of(config),
+        )
+        revised = await exception.revise(draft, facts, policy, desk)
+        checked = exception.check(draft, revised.proposal, facts, policy, revised.also)
+        told = _told("handle_exception", checked, revised.use, revised.tools)
+        return {"exception": checked.proposal.model_dump(mode="json"), **told}
 
     async def gate(self, state: RecoveryState) -> RecoveryState:
         """May each action run, must a person be asked, or is it denied?"""
@@ -128,6 +152,11 @@ class Nodes:
             "trace": [Said(node="superseded", lines=[f"Void: {because}. A new decision starts."])],
         }
 
+    def _tools(self, facts: CaseFacts, policy: Policy) -> Catalog:
+        """The tools of this one case. The plan that they show is the rules' own, and nothing of it is done."""
+        plan = prioritization.propose(facts, policy, lambda: "planned")
+        return Catalog(CaseView(facts=facts, policy=policy, plan=plan, tickets=self._deps.tickets, incidents=self._deps.incidents))
+
 
 def plan_wake(proposals: tuple[Proposal, ...], verdicts: tuple[Verdict, ...], facts: CaseFacts, policy: Policy) -> Wait | None:
     """The earliest of the agents' waits and of the times at which a denial is cured; never after the case's last day."""
@@ -157,13 +186,22 @@ def _own(checked: Checked) -> Proposal:
     return checked.proposal
 
 
-def _told(node: str, checked: Checked, use: ModelUse | None) -> RecoveryState:
-    """What an agent answered, and what a model had to do with it where one had its turn."""
-    said = _said(node, checked.proposal)
-    if use is None:
-        return {"trace": [said]}
-    whole = use.model_copy(update={"refused": use.refused or checked.refused})
-    return {"asked": [whole.model_dump(mode="json")], "trace": [Said(node=node, lines=[*said["lines"], whole.says])]}
+def _told(node: str, checked: Checked, use: ModelUse | None, tools: tuple[str, ...] = ()) -> RecoveryState:
+    """What an agent answered, what a model had to do with it where one had its turn, and which tools it looked through."""
+    whole = _whole(use, checked.refused)
+    lines = _said(node, checked.proposal)["lines"]
+    lines += [f"It looked through {', '.join(tools)}."] if tools else []
+    lines += [whole.says] if whole else []
+    return {"asked": _asked(whole), "trace": [Said(node=node, lines=lines)]}
+
+
+def _whole(use: ModelUse | None, refused: str | None) -> ModelUse | None:
+    """The turn with the reason why its answer was not taken, whoever saw it."""
+    return use.model_copy(update={"refused": use.refused or refused}) if use else None
+
+
+def _asked(use: ModelUse | None) -> list[Json]:
+    return [use.model_dump(mode="json")] if use else []
 
 
 def _said(node: str, proposal: Proposal) -> Said:

@@ -2,7 +2,7 @@
 
 from graph.state import RecoveryState, Said, Settled, actions_of, facts_of, request_of, signals_of
 from prompts.render import template_of, templates
-from prompts.slots import MESSAGE_SLOTS
+from prompts.slots import MESSAGE_SLOTS, is_for_customers
 from recoup.actions import Action, MessageArgs, RiskClass, check_action, typed_args
 from recoup.approval import Approve, Edit, HumanDecision, Reject, check_answer
 from recoup.errors import Defect, Malformed
@@ -90,8 +90,8 @@ def _unwritten(action: Action) -> str | None:
     if action.risk is not RiskClass.CONTACT:
         return None
     args = typed_args(action, MessageArgs)
-    if args.template not in templates():
-        return f"there is no template {args.template}"
+    if args.template not in templates() or not is_for_customers(templates()[args.template]):
+        return f"there is no template {args.template} of words to customers"
     unknown = template_of(args).slots - MESSAGE_SLOTS if args.words else frozenset[str]()
     return f"there is no slot {', '.join(sorted(unknown))}" if unknown else None
 

@@ -14,7 +14,7 @@ from recoup.record import Record
 
 Json = dict[str, Any]
 # Grows when the meaning of a channel or the order of nodes changes; stamped into every decision.
-FLOW_VERSION = "1"
+FLOW_VERSION = "2"
 
 Outcome = Literal["finished", "superseded"]
 
@@ -29,8 +29,9 @@ class Said(TypedDict):
 class RecoveryState(TypedDict, total=False):
     """``done`` is the only sign that a run is over: an empty ``next`` of LangGraph also follows a checkpoint that failed to be written.
 
-    ``priority`` belongs to prioritization, ``words`` to communication, ``exception`` to the exception agent. ``asked`` tells of every turn
-    that a model had (``ModelUse``). ``request`` is set where the gate asks a person, ``answer`` by that person, ``settled`` by recheck.
+    ``fresh`` are the texts among the facts that this decision's reader was the first to read. ``priority`` belongs to prioritization,
+    ``words`` to communication, ``exception`` to the exception agent. ``asked`` tells of every turn that a model had (``ModelUse``).
+    ``request`` is set where the gate asks a person, ``answer`` by that person, ``settled`` by recheck.
     """
 
     case_id: str
@@ -39,6 +40,7 @@ class RecoveryState(TypedDict, total=False):
     policy_version: int
     policy: Json
     facts: Json
+    fresh: list[str]
     route: Json
     priority: Json
     words: Json

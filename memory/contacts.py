@@ -148,6 +148,11 @@ async def merge_into(tx: Write, alias_id: str, survivor_id: str, at: datetime) -
     await tx.run("UPDATE cases SET account_id = %(survivor)s WHERE account_id = %(alias)s", names)
     await tx.run("UPDATE actions SET account_id = %(survivor)s WHERE account_id = %(alias)s", names)
     await tx.run("UPDATE messages SET account_id = %(survivor)s WHERE account_id = %(alias)s", names)
+    await tx.run(
+        "UPDATE texts SET account_id = %(survivor)s WHERE account_id = %(alias)s AND NOT EXISTS (SELECT FROM texts t"
+        " WHERE t.account_id = %(survivor)s AND (t.kind, t.source_id) = (texts.kind, texts.source_id))",
+        names,
+    )
     # A contact's budget is the person's: what was written to either counts for both.
     await tx.run("UPDATE reservations SET scope = %(survivor)s WHERE kind = 'contact' AND scope = %(alias)s", names)
     await tx.run(

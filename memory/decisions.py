@@ -34,13 +34,15 @@ class Stamp(Record):
 
 
 class Conclusion(Record):
-    """What a finished or interrupted run says. ``trace`` has one entry a node, JSON-able and free of personal data."""
+    """What a finished or interrupted run says. ``trace`` has one entry a node, JSON-able and free of personal data. ``trace_run_id``: its
+    name at LangSmith, where it is told there."""
 
     route: str | None
     proposals: tuple[Proposal, ...]
     verdicts: tuple[Verdict, ...]
     trace: tuple[dict[str, Any], ...]
     outcome: str
+    trace_run_id: str | None = None
 
 
 class DecisionRow(Record):
@@ -61,13 +63,14 @@ class DecisionRow(Record):
     verdicts: tuple[Verdict, ...] | None
     trace: tuple[dict[str, Any], ...] | None
     outcome: str | None
+    trace_run_id: str | None
     created_at: datetime
     finished_at: datetime | None
 
 
 COLUMNS: LiteralString = """
     id, case_id, case_version, policy_version, flow_version, prompts_digest, trigger, state, facts, facts_digest, route, proposals,
-    verdicts, trace, outcome, created_at, finished_at"""
+    verdicts, trace, outcome, trace_run_id, created_at, finished_at"""
 
 
 async def start(tx: Write, decision_id: str, *, facts: CaseFacts, stamp: Stamp, trigger: str) -> bool:
@@ -106,7 +109,8 @@ async def conclude(tx: Write, decision_id: str, case_id: str, state: DecisionSta
     moved = await tx.run(
         """
         UPDATE decisions SET state = %(state)s, route = %(route)s, proposals = %(proposals)s, verdicts = %(verdicts)s, trace = %(trace)s,
-               outcome = %(outcome)s, finished_at = CASE WHEN %(state)s = 'done' THEN %(at)s::timestamptz END, woken_at = %(wall)s
+               outcome = %(outcome)s, trace_run_id = %(run_id)s, woken_at = %(wall)s,
+               finished_at = CASE WHEN %(state)s = 'done' THEN %(at)s::timestamptz END
          WHERE id = %(id)s AND state IN ('running', 'waiting')
         """,
         {
@@ -117,6 +121,7 @@ async def conclude(tx: Write, decision_id: str, case_id: str, state: DecisionSta
             "verdicts": _json(conclusion.verdicts),
             "trace": Jsonb(list(conclusion.trace)),
             "outcome": conclusion.outcome,
+            "run_id": conclusion.trace_run_id,
             "at": at,
             "wall": wall_now(),
         },
@@ -127,6 +132,11 @@ async def conclude(tx: Write, decision_id: str, case_id: str, state: DecisionSta
     reasons = {proposal.agent: proposal.reason for proposal in conclusion.proposals}
     data: dict[str, object] = {"outcome": conclusion.outcome, "route": conclusion.route, "reasons": reasons}
     await _audit(tx, case_id, decision_id, state, at=at, data=data)
+
+
+async def facts_as_read(tx: Write, decision_id: str, facts: CaseFacts) -> None:
+    """Keeps what the reader made of the texts among the facts: what a decision's row says is what it rested on."""
+    await tx.run("UPDATE decisions SET facts = %s WHERE id = %s", (Jsonb(facts.model_dump(mode="json")), decision_id))
 
 
 async def supersede_live(tx: Write, case_id: str, at: datetime, why: str = "superseded", actor: str = "worker") -> str | None:

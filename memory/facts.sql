@@ -92,6 +92,10 @@ SELECT jsonb_build_object(
     'contacts', coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY c.at, c.id) FROM outreach c), '[]'),
     'other_open_invoices', coalesce((SELECT jsonb_agg(to_jsonb(b) ORDER BY b.id) FROM siblings b), '[]'),
     'actions', coalesce((SELECT jsonb_agg(to_jsonb(e) - 'position' ORDER BY e.at, e.position) FROM earlier e), '[]'),
-    'overridden_rules', to_jsonb(s.overridden_rules)
+    'overridden_rules', to_jsonb(s.overridden_rules),
+    'texts', coalesce((
+        SELECT jsonb_agg(jsonb_build_object('id', t.id, 'kind', t.kind, 'at', t.at, 'reading', t.reading) ORDER BY t.at, t.id)
+        FROM (SELECT x.* FROM texts x WHERE x.account_id = s.account_id AND x.at <= %(now)s AND x.at > s.opened_at - interval '31 days'
+              ORDER BY x.at DESC, x.id DESC LIMIT 12) t), '[]')
 ) AS document
 FROM subject s

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 
+from prompts.examples import all_examples
 from recoup.actions import MessageArgs
 from recoup.digest import digest
 from recoup.errors import Malformed, NotFound
@@ -63,8 +64,9 @@ def template_of(args: MessageArgs) -> Template:
 
 @lru_cache(maxsize=1)
 def prompts_digest() -> str:
-    """SHA-256 over all templates: a decision is stamped with the words that stood when it was made."""
-    return digest([template.model_dump() for template in templates().values()])
+    """SHA-256 over all templates and examples: a decision is stamped with the words that stood when it was made."""
+    examples = [[name, [example.model_dump() for example in found]] for name, found in all_examples().items()]
+    return digest([[template.model_dump() for template in templates().values()], examples])
 
 
 def render(template: Template, slots: Mapping[str, str]) -> Words:
@@ -84,6 +86,12 @@ def render(template: Template, slots: Mapping[str, str]) -> Words:
         return SLOT.sub(lambda match: slots[match[1]], text)
 
     return Words(subject=fill(template.subject), body=fill(template.body))
+
+
+def render_text(template: Template, slots: Mapping[str, str]) -> str:
+    """The same as one text, as a model is shown it."""
+    words = render(template, slots)
+    return f"{words.subject}\n\n{words.body}"
 
 
 def parse_template(name: str, text: str) -> Template:

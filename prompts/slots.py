@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from prompts.render import Template
 from recoup.errors import Malformed
 from recoup.money import format_money
 from recoup.record import Record
@@ -14,6 +15,11 @@ AND = {"en": " and ", "de": " und ", "fr": " et ", "es": " y ", "pt": " e "}
 NOT_IN_A_NAME = re.compile(r"(?:[^\w '’-]|[\d_])+")
 NOT_IN_A_LINE = re.compile(r"[^\w .,&/#'’-]+")
 LINK = re.compile(r"https?://[^\s<>\"{}]{1,2000}")
+
+
+def is_for_customers(template: Template) -> bool:
+    """Whether these are words of a message: those speak to somebody and of what they owe, and of nothing else."""
+    return bool(template.slots) and template.slots <= MESSAGE_SLOTS
 
 
 class OwedInvoice(Record):

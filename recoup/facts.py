@@ -21,6 +21,7 @@ from recoup.invoice import (
     Rail,
 )
 from recoup.record import Record
+from recoup.texts import TextFacts
 
 
 class ConnectionFacts(Record):
@@ -208,7 +209,7 @@ class OpenInvoice(Record):
 
 class CaseFacts(Record):
     """All facts of one decision. ``attempts`` are this invoice's, ``ledger`` the account's credentials' (see ``ledger_of``),
-    ``contacts`` the account's (31 days).
+    ``contacts`` the account's (31 days), ``texts`` what was written about the account since 31 days before the case, oldest first.
 
     ``now`` is domain time. ``credential`` is the one the platform would charge; ``backups`` are other usable ones.
     ``overridden_rules`` are house rules that a person has lifted for this case, with a reason that the audit holds.
@@ -228,6 +229,7 @@ class CaseFacts(Record):
     other_open_invoices: tuple[OpenInvoice, ...]
     actions: tuple[ActionFacts, ...]
     overridden_rules: tuple[str, ...] = ()
+    texts: tuple[TextFacts, ...] = ()
 
     @property
     def last_failure(self) -> AttemptFacts | None:
@@ -268,7 +270,7 @@ class CaseFacts(Record):
     def row_ids(self) -> frozenset[str]:
         """Every row that evidence may cite."""
         single = {self.account.id, self.case.id, self.invoice.id}
-        rows = (self.backups, self.attempts, self.ledger, self.contacts, self.other_open_invoices)
+        rows = (self.backups, self.attempts, self.ledger, self.contacts, self.other_open_invoices, self.texts)
         many = {row.id for group in rows for row in group}
         return frozenset(single | many | ({self.credential.id} if self.credential else set()))
 

@@ -17,6 +17,7 @@ TimerId = NewType("TimerId", str)
 ReservationId = NewType("ReservationId", str)
 MessageId = NewType("MessageId", str)
 TaskId = NewType("TaskId", str)
+TextId = NewType("TextId", str)
 
 PREFIXES = {
     "event": "evt",
@@ -32,6 +33,7 @@ PREFIXES = {
     "reservation": "rsv",
     "message": "msg",
     "task": "tsk",
+    "text": "txt",
     "key": "key",
     "drift": "drf",
 }

@@ -2,8 +2,12 @@
 
 from decimal import Decimal
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from recoup.errors import Malformed
+
+if TYPE_CHECKING:
+    from babel.core import Locale
 
 
 @lru_cache(maxsize=512)
@@ -34,12 +38,18 @@ def to_minor(major: Decimal | int, currency: str) -> int:
 
 def format_money(amount_minor: int, currency: str, locale: str = "en") -> str:
     """The amount as a person reads it, such as ``$249.00``; ``locale`` is a BCP 47 or POSIX tag."""
-    from babel.core import Locale, UnknownLocaleError
     from babel.numbers import format_currency
 
     major = Decimal(amount_minor) / (10 ** exponent(currency))
+    return str(format_currency(major, currency.upper(), locale=_locale(locale)))
+
+
+@lru_cache(maxsize=256)
+def _locale(tag: str) -> "Locale":
+    """Babel looks into the file system whenever it parses a tag. One that it does not know is English."""
+    from babel.core import Locale, UnknownLocaleError
+
     try:
-        parsed = Locale.parse(locale.replace("-", "_"))
+        return Locale.parse(tag.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
-        parsed = Locale("en")
-    return str(format_currency(major, currency.upper(), locale=parsed))
+        return Locale("en")

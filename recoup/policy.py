@@ -154,6 +154,13 @@ class PlanRules(Record):
     avoid_holidays: bool = True
 
 
+class Offers(Record):
+    """What may be proposed to a customer who means to leave or cannot pay; zero: never. A person is asked before each, in every mode."""
+
+    discount_percent_up_to: Annotated[int, Field(ge=0, le=50)] = 0
+    instalments_up_to: Annotated[int, Field(ge=0, le=12)] = 0
+
+
 class Freshness(Record):
     """How old a reading may be when something is sent. Where nothing can be read, the newest event is what there is."""
 
@@ -178,6 +185,7 @@ class Policy(Record):
     approvals: Approvals = Approvals()
     steps: Steps = Steps()
     plan: PlanRules = PlanRules()
+    offers: Offers = Offers()
     freshness: Freshness = Freshness()
     models: ModelBudgets = ModelBudgets()
     voids_debt: Annotated[dict[CancellationKind, bool], AfterValidator(_with_every_kind)] = VOIDS_DEBT

@@ -42,6 +42,7 @@ from recoup.invoice import (
 from recoup.policy import PlanRules, Policy
 from recoup.proposal import Proposed
 from recoup.settings import Connection, Platform
+from recoup.texts import TextFacts, TextKind
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 FAILED_AT = NOW - timedelta(hours=1)
@@ -319,6 +320,11 @@ def contact_facts(**changes: Any) -> ContactFacts:
         "state": "sent",
     }
     return ContactFacts(**(values | changes))
+
+
+def text_facts(**changes: Any) -> TextFacts:
+    """A ticket of an hour ago that nobody has read."""
+    return TextFacts(**({"id": "txt_1", "kind": TextKind.TICKET, "at": FAILED_AT} | changes))
 
 
 def action_facts(**changes: Any) -> ActionFacts:

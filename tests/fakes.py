@@ -13,8 +13,10 @@ from memory.checkpoints import PooledSaver
 from memory.database import Database
 from memory.drafts import StoredDrafts
 from memory.facts import DatabaseFacts
+from memory.incidents import StoredIncidents
 from memory.policies import StoredPolicies
 from memory.queue import make_app
+from memory.texts import StoredTexts
 from memory.tickets import TicketStore
 from recoup.actions import ActionName
 from recoup.clock import Clock, FixedClock
@@ -198,7 +200,16 @@ def make_services(
     platforms = {connection.name: billing or FakeBilling()}
     connections, at = {connection.name: connection}, clock or FixedClock(NOW)
     policies, facts = StoredPolicies(db), DatabaseFacts(db, connections, platforms)
-    deps = GraphDeps(facts=facts, policies=policies, clock=at, new_id=new_id, model=model or NoModel(), drafts=drafts or StoredDrafts(db))
+    deps = GraphDeps(
+        facts=facts,
+        policies=policies,
+        clock=at,
+        new_id=new_id,
+        model=model or NoModel(),
+        drafts=drafts or StoredDrafts(db),
+        texts=StoredTexts(db),
+        incidents=StoredIncidents(db),
+    )
     return Services(
         settings=make_settings(),
         db=db,

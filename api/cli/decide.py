@@ -2,40 +2,14 @@
 
 import asyncio
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
-from recoup.errors import Malformed
+from graph.offline import offline_deps, read_facts
 from recoup.facts import CaseFacts
 from recoup.policy import Policy, default_policy_text, parse_policy
-
-
-class FileFacts:
-    """The FactsSource of one file: the world stands still."""
-
-    def __init__(self, facts: CaseFacts) -> None:
-        self._facts = facts
-
-    async def load(self, case_id: str, now: datetime) -> CaseFacts:  # noqa: ARG002 - the file has one case at one time
-        return self._facts
-
-
-class FilePolicy:
-    """The PolicySource of one file."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-
-    async def current(self) -> tuple[int, Policy]:
-        return 0, self._policy
-
-    async def version(self, number: int) -> Policy:  # noqa: ARG002 - there is one version
-        return self._policy
-
 
 File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -58,28 +32,15 @@ def decide(facts_file: Path, policy_file: Path | None, *, as_json: bool) -> None
         _show(facts, state)
 
 
-def read_facts(path: Path) -> CaseFacts:
-    """The facts in the file; raises Malformed and names each field that is wrong."""
-    try:
-        return CaseFacts.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as exc:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in exc.errors())
-        raise Malformed(f"{path} does not hold the facts of a case: {problems}") from exc
-
-
 async def run_offline(facts: CaseFacts, policy: Policy) -> dict[str, Any]:
     """The state of the graph at its end, or where it waits for a person."""
     # Loaded here, since LangGraph takes long to import and `recoup --help` should not.
     from langgraph.checkpoint.memory import InMemorySaver
 
     from graph.build import build_graph
-    from graph.deps import GraphDeps
     from graph.state import start_state
-    from recoup.clock import FixedClock
-    from recoup.ids import new_id
 
-    deps = GraphDeps(facts=FileFacts(facts), policies=FilePolicy(policy), clock=FixedClock(facts.now), new_id=new_id)
-    graph = build_graph(deps, InMemorySaver())
+    graph = build_graph(offline_deps(facts, policy), InMemorySaver())
     state = await graph.ainvoke(start_state(facts.case.id), {"configurable": {"thread_id": "offline"}}, durability="exit")
     return {key: value for key, value in state.items() if not key.startswith("__")}
 

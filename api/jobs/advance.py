@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from graph.build import DecisionGraph
 from graph.human import resume_with
 from graph.state import RecoveryState
+from graph.tracing import untraced
 from memory.approvals import ApprovalRow, Interrupt
 from recoup.approval import ApprovalAnswer, ApprovalRequest
 from recoup.errors import Defect
@@ -72,7 +73,8 @@ async def advance(graph: DecisionGraph, decision_id: str, approval: ApprovalRow 
 
 async def _run(graph: DecisionGraph, decision_id: str, given: "RecoveryState | Command[Any] | None") -> None:
     """One leg. What it returns is not believed: what counts is read back."""
-    await graph.ainvoke(given, _thread(decision_id), durability="exit")
+    with untraced():
+        await graph.ainvoke(given, _thread(decision_id), durability="exit")
 
 
 def _answers(approval: ApprovalRow, asked: Interrupt) -> bool:

@@ -24,7 +24,7 @@ from graph.state import (
     verdicts_of,
     wake_of,
 )
-from memory import approvals, cases, deciding, decisions, outbox, postponing, queue, timers
+from memory import approvals, cases, deciding, decisions, outbox, postponing, queue, texts, timers
 from memory.approvals import ApprovalRow
 from memory.cases import Lease
 from memory.database import Write
@@ -59,6 +59,9 @@ async def commit_decision(services: Services, lease: Lease, decision_id: str, ru
     async with services.db.write() as tx:
         if not await deciding.finish(tx, lease, facts.case.version):
             raise Busy(f"case {facts.case.id} moved on while it was decided")
+        if state.get("fresh"):
+            await texts.keep_readings(tx, facts.texts)
+            await decisions.facts_as_read(tx, decision_id, facts)
         keys = await _look_again(tx, services, state, ready)
         approval_id = await _ask(tx, decision_id, run, now) if isinstance(run, Paused) else None
         rows = _rows(judged, approval_id)
@@ -66,7 +69,8 @@ async def commit_decision(services: Services, lease: Lease, decision_id: str, ru
         await reserve(tx, ready, keys, facts, now)
         await _wake_later(tx, facts, wake_of(state) or (None if approval_id else _fallback(now)), now)
         reached = DecisionState.WAITING if approval_id else DecisionState.DONE
-        await decisions.conclude(tx, decision_id, facts.case.id, reached, _conclusion(state, "asks a person"), at=now)
+        conclusion = _conclusion(state, "asks a person", services.tracer.run_id(decision_id))
+        await decisions.conclude(tx, decision_id, facts.case.id, reached, conclusion, at=now)
         await mirror.tell(tx, services, facts, policy_of(state))
         await _let_go(tx, facts, [verdict for _, verdict in judged if verdict.answer is Answer.RUN], now)
 
@@ -97,7 +101,8 @@ async def commit_answer(services: Services, lease: Lease, approval: ApprovalRow,
         await reserve(tx, ready, keys, fresh, now)
         if wake_of(state) is None:
             await _wake_later(tx, fresh, _fallback(now), now)
-        await decisions.conclude(tx, approval.decision_id, facts.case.id, DecisionState.DONE, _conclusion(state, "answered"), at=now)
+        conclusion = _conclusion(state, "answered", services.tracer.run_id(approval.decision_id))
+        await decisions.conclude(tx, approval.decision_id, facts.case.id, DecisionState.DONE, conclusion, at=now)
         await mirror.tell(tx, services, fresh, policy)
         await _let_go(tx, facts, [one.verdict for one in settled_of(state) if one.answer != "reject"], now)
 
@@ -196,7 +201,7 @@ def _change(settled: Settled) -> Change:
     return Change(id=settled.action_id, state=ActionState.READY, action=edited, verdict=settled.verdict)
 
 
-def _conclusion(state: RecoveryState, unfinished: str) -> Conclusion:
+def _conclusion(state: RecoveryState, unfinished: str, trace_run_id: str | None) -> Conclusion:
     answered = {one.action_id: one.verdict for one in settled_of(state)}
     return Conclusion(
         route=route_of(state).to,
@@ -204,4 +209,5 @@ def _conclusion(state: RecoveryState, unfinished: str) -> Conclusion:
         verdicts=tuple(answered.get(verdict.action_id, verdict) for verdict in verdicts_of(state)),
         trace=tuple(dict(said) for said in state.get("trace", [])),
         outcome=state.get("outcome", unfinished),
+        trace_run_id=trace_run_id,
     )

@@ -11,6 +11,7 @@ from memory import deciding, decisions
 from memory.cases import Lease
 from memory.decisions import Stamp
 from prompts.render import prompts_digest
+from recoup.clock import wall_now
 from recoup.errors import Busy, Conflict, RecoupError
 from recoup.facts import CaseFacts
 from recoup.ids import new_id
@@ -77,7 +78,9 @@ async def _start(services: Services, case_id: str) -> Decision | None:
 
 
 async def _decide(services: Services, decision: Decision) -> None:
+    started = wall_now()
     async with leases.renewed(services, decision.lease):
         start = start_on(decision.facts, decision.policy_version, decision.policy)
         outcome = await begin(services.graph, decision.id, start)
     await commit_decision(services, decision.lease, decision.id, outcome, decision.facts.now)
+    services.tracer.tell(decision.id, outcome.state, started, wall_now())

@@ -24,7 +24,7 @@ TEXTS = frozenset({"text", "character varying", "jsonb", "json", "text[]", "char
 BETWEEN = "\x1e<\x1e"
 
 # Where personal data may stand: the rows made for it, what a platform calls its customers, and what people write and who they are.
-PERSONAL_TABLES = frozenset({"contacts", "message_texts"})
+PERSONAL_TABLES = frozenset({"contacts", "message_texts", "texts"})
 PERSONAL_COLUMNS = frozenset(
     {
         ("inbox", "payload"),

@@ -141,7 +141,8 @@ def _is_cut_by_logging(records: Records) -> bool:
 
 
 def _places(column: Coded, known: tuple[str, ...]) -> NDArray[np.int8]:
-    place = np.array([*(known.index(word) for word in column.words), -1], np.int8)
+    # Words of rows that were left out stand in the vocabulary too.
+    place = np.array([*(known.index(word) if word in known else -1 for word in column.words), -1], np.int8)
     return place[column.codes]
 
 
@@ -152,11 +153,13 @@ def _bucket(accounts: Coded) -> NDArray[np.int16]:
 
 def _valid_months(expires: Coded, at: Floats) -> Floats:
     """See ``situations.valid_months``."""
-    last = np.array([*(int(word[:4]) * 12 + int(word[5:]) for word in expires.words), 0], np.float64)[expires.codes]
+    told = set(np.unique(expires.codes).tolist())
+    months = [int(word[:4]) * 12 + int(word[5:]) if code in told else 0 for code, word in enumerate(expires.words)]
+    last = np.array([*months, 0], np.float64)[expires.codes]
     days = at.astype("datetime64[s]").astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    now = months.astype(np.int64) + 1970 * 12 + 1
-    day = (days - months.astype("datetime64[D]")).astype(np.int64) + 1
+    month = days.astype("datetime64[M]")
+    now = month.astype(np.int64) + 1970 * 12 + 1
+    day = (days - month.astype("datetime64[D]")).astype(np.int64) + 1
     return np.where(expires.is_told, last - now + 1 - day / MONTH_DAYS, np.nan)
 
 

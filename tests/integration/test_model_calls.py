@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.cli.decide import FilePolicy
+from graph.offline import FilePolicy
 from memory import model_calls
 from memory.database import Database
 from memory.model_calls import ModelCalls, ModelLimits

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.decide import FilePolicy
 from api.model_overview import overview
+from graph.offline import FilePolicy
 from memory.database import Database
 from memory.model_calls import ModelCalls, ModelLimits
 from recoup.policy import Policy

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from api.cli.decide import FilePolicy
 from api.worker import run_worker
 from graph.bootstrap import Services
+from graph.offline import FilePolicy
 from memory import queue
 from memory.database import Database
 from memory.model_calls import ModelCalls, ModelLimits

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from api.cli.decide import FilePolicy
 from api.jobs import decide, execute, resume
 from graph.bootstrap import Services
+from graph.offline import FilePolicy
 from memory import drafts
 from memory.approvals import ApprovalRow
 from memory.database import Database

@@ -20,6 +20,7 @@ from tests.factories import (
     credential_facts,
     ledger_entry,
     make_facts,
+    text_facts,
 )
 
 
@@ -169,7 +170,7 @@ def test_a_refund_that_was_proposed_is_not_proposed_again() -> None:
 
 
 def test_a_revision_may_take_a_case_to_people_but_never_away_from_them() -> None:
-    ordinary, held = make_facts(), make_facts(case=case_info(holds=(Hold.DISPUTE,)))
+    ordinary, held = make_facts(texts=(text_facts(),)), make_facts(case=case_info(holds=(Hold.DISPUTE,)))
     to_people = orchestrator.propose(ordinary).model_copy(update={"to": "handle_exception", "reason": "a threat in the ticket"})
     to_plan = orchestrator.propose(held).model_copy(update={"to": "prioritize"})
 
