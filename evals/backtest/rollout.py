@@ -12,10 +12,7 @@ from tools.sandbox.protocol import COSTS, Channel, ContactKind, Credential, Decl
 
 # What nobody waits for is noticed this often: by a webhook, in the product, at once.
 NOTICED_EVERY = timedelta(hours=6)
-LATE = timedelta(days=32)  # how long after the window news are still listened to
 PLAYED = timedelta(days=60)
-# What is told at an instant came before what is done at it.
-JUST_BEFORE = timedelta(microseconds=1)
 NO_MORE = 400  # deeds on one case: a policy that does more has lost its way
 
 
@@ -67,8 +64,8 @@ class Seen:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the method on file has not been tried yet."""
-        return self.updated_at is not None and (not self.tried or self.tried[-1].at <= self.updated_at)
+        """Whether the method on file has not been tried yet. What is told at an instant came before what is done at it."""
+        return self.updated_at is not None and (not self.tried or self.tried[-1].at < self.updated_at)
 
 
 class Policy(Protocol):
@@ -142,7 +139,7 @@ class _Game:
                 if event.kind in {"cancelled", "disputed"}:
                     return "cancelled" if event.kind == "cancelled" else "disputed"
                 if event.kind == "method_updated" and event.credential is not None:
-                    seen.credential, seen.updated_at, seen.barred = event.credential, event.at - JUST_BEFORE, False
+                    seen.credential, seen.updated_at, seen.barred = event.credential, event.at, False
                     seen.standing.update(event.credential, event.at)
                 elif event.kind == "replied":
                     seen.replied_at = event.at

@@ -11,6 +11,7 @@ from tools.sandbox.protocol import FailedInvoice
 
 DAY_SECONDS = 86_400.0
 MONTH_DAYS = 30.4
+JUST_BEFORE = timedelta(microseconds=1)
 
 
 def situation_of(seen: Seen, issuer_share: float | None = None) -> Situation:
@@ -28,7 +29,7 @@ def situation_of(seen: Seen, issuer_share: float | None = None) -> Situation:
         written=tuple(Written(s.at.timestamp(), s.channel) for s in seen.sent),
         channels=invoice.channels,
         offset_hours=offset_hours(invoice.timezone, now),
-        updated_at=seen.updated_at.timestamp() if seen.updated_at else None,
+        updated_at=_updated_at(seen),
         may_retry=not seen.barred,
         needs_customer=seen.barred or seen.standing.retry in {Retry.NEVER, Retry.AFTER_UPDATE, Retry.CUSTOMER_ACTION},
         usual_amount_minor=usual_amount(invoice),
@@ -39,6 +40,14 @@ def situation_of(seen: Seen, issuer_share: float | None = None) -> Situation:
         issuer_share=issuer_share,
         replied_at=seen.replied_at.timestamp() if seen.replied_at else None,
     )
+
+
+def _updated_at(seen: Seen) -> float | None:
+    """When the method changed; just before the charge where it was tried at that very instant, so that it is fresh no more."""
+    if seen.updated_at is None:
+        return None
+    tried_at = seen.tried[-1].at if seen.tried else None
+    return (seen.updated_at - JUST_BEFORE if tried_at == seen.updated_at else seen.updated_at).timestamp()
 
 
 @lru_cache(maxsize=64)
