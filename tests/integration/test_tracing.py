@@ -18,8 +18,8 @@ from tests.model_script import ScriptedWire, says, scripted
 from tests.scenes import open_case
 
 LISTED = set(TracedDecision.model_fields) | set(TracedTurn.model_fields)
-OF_THE_CLIENT = {"id", "name", "trace_id", "dotted_order", "session_name", "start_time", "end_time", "run_type"}
-OF_THE_CLIENT |= {"inputs", "outputs", "extra", "metadata", "parent_run_id"}
+OF_THE_RUN = {"id", "name", "trace_id", "dotted_order", "session_name", "start_time", "end_time", "run_type"}
+OF_THE_CLIENT = OF_THE_RUN | {"inputs", "outputs", "extra", "metadata", "parent_run_id"}
 INGEST = {
     "use_multipart_endpoint": False,
     "scale_up_qsize_trigger": 1000,
@@ -51,7 +51,7 @@ class Collector:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
