@@ -43,11 +43,8 @@ def situation_of(seen: Seen, issuer_share: float | None = None) -> Situation:
 
 
 def _updated_at(seen: Seen) -> float | None:
-    """When the method changed; just before the charge where it was tried at that very instant, so that it is fresh no more."""
-    if seen.updated_at is None:
-        return None
-    tried_at = seen.tried[-1].at if seen.tried else None
-    return (seen.updated_at - JUST_BEFORE if tried_at == seen.updated_at else seen.updated_at).timestamp()
+    """When the method changed: just before it was told, so that a charge of that very instant is a charge of the new one."""
+    return (seen.updated_at - JUST_BEFORE).timestamp() if seen.updated_at else None
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.planner.situation import DAY, Past, Situation, Tried, Written
-from evals.backtest.rollout import JUST_BEFORE
+from evals.backtest.situations import JUST_BEFORE
 from evals.training.records import CHANNELS, EVENTS, KINDS, Records
 from evals.training.treated import CATEGORIES
 
