@@ -43,8 +43,11 @@ def situation_of(seen: Seen, issuer_share: float | None = None) -> Situation:
 
 
 def _updated_at(seen: Seen) -> float | None:
-    """When the method changed: just before it was told, so that a charge of that very instant is a charge of the new one."""
-    return (seen.updated_at - JUST_BEFORE).timestamp() if seen.updated_at else None
+    """When the method changed; just before the charge where it was tried at that very instant, so that it is fresh no more."""
+    if seen.updated_at is None:
+        return None
+    is_tried_then = any(tried.at == seen.updated_at for tried in seen.tried)
+    return (seen.updated_at - JUST_BEFORE if is_tried_then else seen.updated_at).timestamp()
 
 
 @lru_cache(maxsize=64)
