@@ -145,7 +145,7 @@ class PlanRules(Record):
     ladder_share: Share = 0.1
     explore_share: Share = 0.05
     explore_loses_at_most: Share = 0.01
-    attempt_cost_major: Major = Decimal("0.10")
+    attempt_cost_major: Major = Decimal("0.1")
     attempt_share: Share = 0.03
     customer_worth_invoices: Annotated[float, Field(ge=0)] = 0.75
     lost_per_day: Annotated[float, Field(ge=0, lt=1)] = 0.015
