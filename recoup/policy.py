@@ -140,7 +140,7 @@ class PlanRules(Record):
     ``person_cost_major`` are in whole currency units; the other prices are as in ``agents.planner.terms.Terms``.
     """
 
-    by: Literal["value", "ladder"] = "value"
+    by: Literal["value", "ladder"] = "ladder"
     model: Annotated[str, Field(pattern=r"^(cold|[0-9a-f]{16})$")] = COLD_MODEL
     ladder_share: Share = 0.1
     explore_share: Share = 0.05

@@ -46,8 +46,8 @@ def _updated_at(seen: Seen) -> float | None:
     """When the method changed; just before the charge where it was tried at that very instant, so that it is fresh no more."""
     if seen.updated_at is None:
         return None
-    tried_at = seen.tried[-1].at if seen.tried else None
-    return (seen.updated_at - JUST_BEFORE if tried_at == seen.updated_at else seen.updated_at).timestamp()
+    is_tried_then = any(tried.at == seen.updated_at for tried in seen.tried)
+    return (seen.updated_at - JUST_BEFORE if is_tried_then else seen.updated_at).timestamp()
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.planner.situation import DAY, Past, Situation, Tried, Written
-from evals.backtest.rollout import JUST_BEFORE
+from evals.backtest.situations import JUST_BEFORE
 from evals.training.records import CHANNELS, EVENTS, KINDS, Records
 from evals.training.treated import CATEGORIES
 
@@ -107,9 +107,13 @@ def _of_invoice(rows: _Rows, records: Records, of_invoice: list[int], tried: lis
 
 
 def _updated_at(rows: _Rows, of_invoice: list[int], now: float, opened: _Opened) -> float | None:
-    """When the method was last changed since the failure. What is told at an instant came before what is done at it."""
+    """When the method was last changed since the failure; just before the charge where it was tried at that very instant."""
     told = [rows.at[r] for r in of_invoice if rows.event[r] == UPDATED and opened.failed_at <= rows.at[r] <= now]
-    return (datetime.fromtimestamp(told[-1], UTC) - JUST_BEFORE).timestamp() if told else None
+    if not told:
+        return None
+    is_tried_then = any(rows.kind[r] == ATTEMPT and rows.at[r] == told[-1] < now for r in of_invoice)
+    at = datetime.fromtimestamp(told[-1], UTC)
+    return (at - JUST_BEFORE if is_tried_then else at).timestamp()
 
 
 def _known(rows: _Rows, records: Records, row: int, of_invoice: list[int], opened: _Opened) -> Situation:
