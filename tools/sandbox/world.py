@@ -66,11 +66,12 @@ class HomeWorld:
 
     def open(self, count: int, seed: int) -> list[FailedInvoice]:
         """See ``protocol.World``."""
+        self._openings, self._lives = {}, {}  # before the new ones are drawn: a large world is not held twice
         dice, parameters = Dice(seed), self._draw(seed)
         self._banks, self._customers = Banks(dice, parameters), Customers(dice, parameters)
         self._merchant = Merchant(dice, parameters, self._banks)
         openings = [self._merchant.opening(number) for number in range(count)]
-        self._openings, self._lives = {opening.invoice.case: opening for opening in openings}, {}
+        self._openings = {opening.invoice.case: opening for opening in openings}
         return [opening.invoice for opening in openings]
 
     def attempt(self, case: str, at: datetime, credential: str) -> AttemptResult:
